@@ -1,0 +1,1 @@
+"""dl-seq2seq: an encoder-decoder with attention that reverses integer sequences."""

@@ -1,0 +1,1 @@
+"""Projects in Flax NNX, Optax and Orbax, on JAX."""

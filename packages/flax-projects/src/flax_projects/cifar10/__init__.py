@@ -1,0 +1,1 @@
+"""flax-cifar10: image classification with a convolutional network in Flax NNX."""

@@ -1,0 +1,1 @@
+"""Data, metrics, baselines, plots and run directories for deep-learning projects; imports no framework."""

@@ -1,0 +1,1 @@
+"""Loaders: files in, arrays and data frames out."""

@@ -1,0 +1,1 @@
+"""One function a picture; each returns a Matplotlib Figure."""

@@ -1,0 +1,1 @@
+"""Embedded data whose best possible score is known, one module a task."""

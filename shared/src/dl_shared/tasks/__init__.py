@@ -1,0 +1,1 @@
+"""What the projects of one task share: load, baseline, score, pictures."""

@@ -1,0 +1,15 @@
+"""Every test runs offline, with caches of its own, and with shapes checked at run time."""
+
+import os
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # before the first Hugging Face import
+
+import pytest
+from jaxtyping import install_import_hook
+
+install_import_hook("dl_shared", "beartype.beartype")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory):
+    os.environ["DL_CACHE_DIR"] = str(tmp_path_factory.mktemp("cache"))
