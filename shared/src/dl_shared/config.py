@@ -1,6 +1,7 @@
 """The options that every training command has."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 Device = Literal["auto", "cpu", "gpu", "tpu"]
@@ -25,6 +26,8 @@ class TrainConfig:
     """Number format of the forward and backward pass."""
 
     def __post_init__(self) -> None:
+        if self.data not in ("sample", "hub"):  # absolute, so that a run can be resumed from another folder
+            object.__setattr__(self, "data", str(Path(self.data).expanduser().absolute()))
         for name in ("epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")

@@ -1,0 +1,252 @@
+"""What all console scripts have in common: verbs, presets, --json, one-line errors and exit statuses.
+
+Exit status: 0 done; 2 the user's input is wrong; 1 a failure of ours (a traceback); 130 interrupted.
+A project's `cli.py` names its verbs; the function behind a verb is imported only when it runs, so that
+`--help` imports no framework.
+"""
+
+import contextlib
+import dataclasses
+import errno
+import importlib
+import io
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from dl_shared.errors import InputError
+from dl_shared.progress import say
+from dl_shared.runs import find_run, read_config, read_summary
+
+# What the operating system may refuse that the user, not we, can mend.
+_USERS_OWN = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """Options of a verb that works on a run; a project adds its own fields."""
+
+    run: str = "last"
+    """A run directory, or `last` for the newest."""
+    runs_dir: Path | None = None
+    """Where `last` looks (default: $DL_RUNS_DIR, else ./runs)."""
+    json: bool = False
+    """Print one JSON object on stdout, and everything else on stderr."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateOptions(RunOptions):
+    """Score a finished run on other data; kept under RUN/evaluations/."""
+
+    data: str
+    """`sample`, `hub` or a path."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verb:
+    """One verb of a console script.
+
+    Attributes:
+        name: what the user types.
+        help: one line.
+        function: `package.module:function`, called with the options; what it returns is printed: a mapping
+            (or a list of mappings, shown as rows).
+        options: a frozen dataclass with a `json` field.
+    """
+
+    name: str
+    help: str
+    function: str
+    options: Any
+
+    def parser(self, arguments: Sequence[str]) -> Any:
+        return self.options
+
+    def run(self, project: str, options: Any) -> Any:
+        if hasattr(options, "run"):
+            run = find_run(options.run, options.runs_dir, project)
+            options = dataclasses.replace(options, run=str(run))
+        return _load(self.function)(options)
+
+    def show(self, result: Any) -> None:
+        rows = result if isinstance(result, list) else [result]
+        for row in rows:
+            print("  ".join(f"{name} {_readable(value)}" for name, value in row.items()))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainVerb(Verb):
+    """The verb `train`. Its function takes `(config, *, runs_dir, resume)` and returns the run's path.
+
+    Attributes:
+        presets: configurations by name; the first is the default, and other flags change single options of it.
+    """
+
+    name: str = "train"
+    help: str = "Train, test once, and write a report."
+    options: Any = None
+    presets: Mapping[str, Any] = field(default_factory=dict)
+
+    def parser(self, arguments: Sequence[str]) -> Any:
+        preset = _preset_named(arguments) or next(iter(self.presets))
+        if preset not in self.presets:
+            raise InputError(f"--preset must be one of {', '.join(self.presets)}; got {preset!r}")
+        default = self.presets[preset]
+        return dataclasses.make_dataclass(
+            "TrainOptions",
+            [
+                ("preset", _option(Literal[tuple(self.presets)], "Sets the defaults of the options below."), preset),
+                ("resume", _option(str | None, "Continue this run (or `last`), with the options it has.", "RUN"), None),
+                (
+                    "runs_dir",
+                    _option(Path | None, "Where runs are kept (default: $DL_RUNS_DIR, else ./runs).", "DIR"),
+                    None,
+                ),
+                ("json", _option(bool, "Print one JSON object on stdout, and everything else on stderr."), False),
+                ("config", Annotated[type(default), tyro.conf.arg(name="")], default),
+            ],
+            frozen=True,
+            kw_only=True,
+        )
+
+    def run(self, project: str, options: Any) -> Any:
+        config, resume = options.config, None
+        if options.resume is not None:
+            if config != self.presets[options.preset]:
+                raise InputError("--resume takes every option from the run; give no other beside it")
+            resume = find_run(options.resume, options.runs_dir, project)
+            config = read_config(resume, type(config))
+        path = _load(self.function)(config, runs_dir=options.runs_dir, resume=resume)
+        return {"path": path, "summary": read_summary(path)}
+
+    def show(self, result: Any) -> None:
+        metrics, name = result["summary"]["metrics"], result["summary"]["primary"]["name"]
+        optimum = metrics["optimum"] or {}
+        interval = metrics["test"].get(f"{name}_ci")
+        for label, value in (
+            ("baseline", metrics["baseline"].get(name)),
+            ("result", metrics["test"].get(name)),
+            ("optimum", optimum.get(name)),
+        ):
+            if value is not None:
+                beside = (
+                    f"  (95 % interval {interval[0]:.4f} to {interval[1]:.4f})"
+                    if label == "result" and interval
+                    else ""
+                )
+                print(f"{label:9}{name} {value:.4f}{beside}")
+        if metrics["gap_closed"] is not None:
+            print(f"gap closed {100 * metrics['gap_closed']:.1f} %")
+        print(f"report   {result['path'] / 'report.html'}")
+
+
+def console_script(project: str, description: str, *verbs: Verb) -> Callable[[Sequence[str] | None], int]:
+    """The entry point of a console script: `main = console_script("flax-cifar10", "...", TrainVerb(...), ...)`."""
+
+    def main(arguments: Sequence[str] | None = None) -> int:
+        arguments = list(sys.argv[1:] if arguments is None else arguments)
+        try:
+            verb, options = _parse(project, description, verbs, arguments)
+            with contextlib.redirect_stdout(sys.stderr) if options.json else contextlib.nullcontext():
+                result = verb.run(project, options)
+            if options.json:
+                print(json.dumps(_as_object(result), default=str))
+            else:
+                verb.show(result)
+        except InputError as error:
+            return _refuse(str(error))
+        except KeyboardInterrupt:
+            say("interrupted")
+            return 130
+        except BrokenPipeError:  # the reader of our output has left: `... | head`
+            sys.stderr.close()
+            return 0
+        except OSError as error:
+            if error.errno not in _USERS_OWN:
+                raise
+            where = f": {error.filename}" if error.filename else ""
+            return _refuse(f"{error.strerror}{where}; free some space or choose another folder")
+        return 0
+
+    return main
+
+
+def _parse(project: str, description: str, verbs: Sequence[Verb], arguments: Sequence[str]) -> tuple[Verb, Any]:
+    parsers = {
+        verb.name: Annotated[verb.parser(arguments), tyro.conf.subcommand(verb.name, description=verb.help)]
+        for verb in verbs
+    }
+    chosen = next((verb for verb in verbs if arguments and arguments[0] == verb.name), None)
+    try:
+        if chosen is None:  # --help, or a mistake: let the parser of all verbs answer
+            union: Any = tuple(parsers.values())
+            _tyro(project, description, _union(union), arguments)
+            raise InputError(f"give one of the verbs: {', '.join(parsers)}")
+        return chosen, _tyro(f"{project} {chosen.name}", chosen.help, parsers[chosen.name], arguments[1:])
+    except ValueError as error:
+        raise InputError(str(error)) from None
+
+
+def _union(types: tuple[Any, ...]) -> Any:
+    """The union of types known only at run time; tyro wants two at least."""
+    union = types[0]
+    for other in types[1:]:
+        union = union | other
+    return union
+
+
+def _tyro(prog: str, description: str, parser: Any, arguments: Sequence[str]) -> Any:
+    """Parse with tyro; its boxed error message becomes one line."""
+    boxed = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(boxed):
+            return tyro.cli(parser, prog=prog, description=description, args=arguments)
+    except SystemExit as exit_:
+        if not exit_.code:
+            raise
+        lines = [line.strip("│ ") for line in boxed.getvalue().splitlines() if line.startswith("│")]
+        message = " ".join(line for line in lines if line.strip("─")) or boxed.getvalue().strip()
+        raise InputError(message.partition(" Argument helptext")[0]) from None
+
+
+def _option(kind: Any, help_text: str, metavar: str | None = None) -> Any:
+    return Annotated[kind, tyro.conf.arg(help=help_text, metavar=metavar)]
+
+
+def _preset_named(arguments: Sequence[str]) -> str | None:
+    """The value of --preset, needed before parsing because it sets the defaults of the other options."""
+    for position, argument in enumerate(arguments):
+        if argument.startswith("--preset="):
+            return argument.partition("=")[2]
+        if argument == "--preset" and position + 1 < len(arguments):
+            return arguments[position + 1]
+    return None
+
+
+def _load(function: str) -> Callable[..., Any]:
+    module, _, name = function.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def _as_object(result: Any) -> Any:
+    if isinstance(result, list):
+        return {"rows": result}
+    return result["summary"]["metrics"] if "summary" in result else result
+
+
+def _readable(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    if isinstance(value, list | tuple) and value and all(isinstance(item, float) for item in value):
+        return "[" + ", ".join(f"{item:.4f}" for item in value) + "]"
+    return str(value)
+
+
+def _refuse(message: str) -> int:
+    say(f"error: {' '.join(message.split())}")
+    return 2

@@ -1,0 +1,349 @@
+"""The run directory: what a training run leaves behind, written so that no moment of death leaves it broken.
+
+config.json            every option as used, with the seed
+metrics.jsonl          one JSON object a line: step, epoch, split and values
+summary.json           status, data, metrics, cost, versions (schema 1)
+checkpoints/           the framework's native checkpoints: last and best
+predictions.parquet    test predictions beside the truth
+plots/*.png            report.html
+"""
+
+import dataclasses
+import fcntl
+import json
+import math
+import os
+import resource
+import secrets
+import shlex
+import shutil
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from dl_shared.errors import InputError
+from dl_shared.progress import say
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+SCHEMA = 1
+Status = Literal["running", "finished", "interrupted", "failed"]
+Config = TypeVar("Config")
+
+_VERSIONED = (
+    *("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "torch", "torch_xla", "pytorch-lightning", "accelerate"),
+    *("transformers", "numpy", "pandas", "scikit-learn", "dl-shared"),
+)
+
+
+def runs_root(runs_dir: Path | None = None) -> Path:
+    """`runs_dir`, else `$DL_RUNS_DIR`, else `./runs`."""
+    return Path(runs_dir or os.environ.get("DL_RUNS_DIR") or "runs").absolute()
+
+
+def find_run(run: str | Path, runs_dir: Path | None = None, project: str | None = None) -> Path:
+    """The directory meant by `run`: a path, or `last` for the newest run of `project` under `runs_dir`.
+
+    Raises:
+        InputError: if there is no run there.
+    """
+    if str(run) == "last":
+        folder = runs_root(runs_dir) / (project or "*")
+        found = sorted(folder.parent.glob(f"{folder.name}/*/config.json"), key=lambda file: file.parent.name)
+        if not found:
+            raise InputError(
+                f"no run of {project or 'any project'} under {runs_root(runs_dir)}; name one with --run PATH"
+            )
+        return found[-1].parent
+    path = Path(run).expanduser().absolute()
+    if not (path / "config.json").is_file():
+        raise InputError(f"{path} is not a run directory: it has no config.json")
+    return path
+
+
+def read_summary(path: Path) -> dict[str, Any]:
+    """The summary of a run.
+
+    Raises:
+        InputError: if it is missing, damaged or of another schema.
+    """
+    from dl_shared.files import read_json
+
+    summary = read_json(path / "summary.json")
+    if not isinstance(summary, dict) or summary.get("schema") != SCHEMA:
+        raise InputError(f"{path / 'summary.json'} is not a run summary of schema {SCHEMA}")
+    return summary
+
+
+def read_config(path: Path, config_type: type[Config]) -> Config:
+    """The configuration of a run, as the dataclass it was made from.
+
+    Raises:
+        InputError: if it is missing, damaged, or does not fit the dataclass of this version.
+    """
+    from dl_shared.files import read_json
+
+    values = read_json(path / "config.json")
+    names = {field.name for field in dataclasses.fields(config_type)}  # type: ignore[arg-type]
+    if not isinstance(values, dict) or set(values) != names:
+        raise InputError(f"{path / 'config.json'} does not have the options of {config_type.__module__}")
+    try:
+        return config_type(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{path / 'config.json'} cannot be used: {error}") from None
+
+
+def read_history(path: Path) -> list[dict[str, Any]]:
+    """The rows of metrics.jsonl, oldest first; a last line cut short by a kill is left out."""
+    file = path / "metrics.jsonl"
+    rows: list[dict[str, Any]] = []
+    if not file.exists():
+        return rows
+    for number, line in enumerate(lines := file.read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError:
+            if number < len(lines):
+                raise InputError(f"{file}, line {number}: not JSON") from None
+    return rows
+
+
+class Run:
+    """A run in progress. `with Run.start(...) as run:` records how it ended, however it ended."""
+
+    def __init__(self, path: Path, summary: dict[str, Any], *, resumed: bool) -> None:
+        self.path = path
+        self.summary = summary
+        self.resumed = resumed
+        self.stop_requested = False
+        self.checkpoints = path / "checkpoints"
+        self._lock = _lock(path)
+
+    @classmethod
+    def start(
+        cls,
+        project: str,
+        config: Any,
+        *,
+        task: str,
+        framework: str,
+        primary: str,
+        higher_is_better: bool = True,
+        runs_dir: Path | None = None,
+        resume: str | Path | None = None,
+    ) -> "Run":
+        """Make the directory of a new run, or take up an unfinished one.
+
+        Args:
+            project: the console script's name.
+            config: a frozen dataclass with a `seed`.
+            task: whose metric names the summary uses, such as `cifar10`.
+            framework: what the project is written in, such as `flax`.
+            primary: the metric that decides between runs.
+            higher_is_better: its direction.
+            runs_dir: see `runs_root`.
+            resume: a run directory, or `last`; its options must equal `config`.
+
+        Raises:
+            InputError: if the run to resume is missing, damaged, finished, in use, or has other options.
+        """
+        from dl_shared.files import write_json
+
+        options = json.loads(json.dumps(dataclasses.asdict(config), default=str))
+        if resume is not None:
+            return cls._take_up(find_run(resume, runs_dir, project), project, options)
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        path = runs_root(runs_dir) / project / f"{stamp}-{secrets.token_hex(3)}"
+        (path / "checkpoints").mkdir(parents=True)
+        summary = {
+            "schema": SCHEMA,
+            "project": project,
+            "task": task,
+            "framework": framework,
+            "status": "running",
+            "seed": config.seed,
+            "data": {},
+            "metrics": {"validation": {}, "test": {}, "baseline": {}, "optimum": None, "gap_closed": None},
+            "primary": {"name": primary, "higher_is_better": higher_is_better},
+            "cost": {},
+            "versions": {"python": sys.version.split()[0], **_versions()},
+            "error": None,
+        }
+        run = cls(path, summary, resumed=False)
+        run._write_summary()
+        write_json(path / "config.json", options)  # last, because its presence makes the folder a run
+        return run
+
+    @classmethod
+    def _take_up(cls, path: Path, project: str, options: dict[str, Any]) -> "Run":
+        from dl_shared.files import read_json
+
+        summary = read_summary(path)
+        if summary["project"] != project:
+            raise InputError(f"{path} is a run of {summary['project']}, not of {project}")
+        if summary["status"] == "finished":
+            raise InputError(f"{path} is finished; there is nothing to resume")
+        recorded = read_json(path / "config.json")
+        if changed := sorted(name for name in options if recorded.get(name) != options[name]):
+            raise InputError(f"{path} was started with other options: {', '.join(changed)}")
+        run = cls(path, summary, resumed=True)
+        run.summary.update(status="running", error=None)
+        run._write_summary()
+        return run
+
+    def __enter__(self) -> "Run":
+        if _in_main_thread():  # clusters announce their kill by SIGTERM: end as for Ctrl-C
+            self._previous_sigterm = signal.signal(signal.SIGTERM, _raise_interrupt)
+        return self
+
+    def __exit__(self, kind, error, traceback) -> None:
+        if _in_main_thread():
+            signal.signal(signal.SIGTERM, self._previous_sigterm)
+        try:
+            if isinstance(error, InputError) and self._is_empty():
+                shutil.rmtree(self.path)  # nothing was computed: a wrong option leaves no litter
+            else:
+                self._record_end(error)
+        except OSError as problem:  # the disk is full, perhaps: the error on its way tells more
+            say(f"the end of the run could not be recorded: {problem}")
+        finally:
+            os.close(self._lock)
+
+    def _record_end(self, error: BaseException | None) -> None:
+        status: Status = "finished"
+        if isinstance(error, KeyboardInterrupt):
+            status = "interrupted"
+        elif error is not None:
+            status = "failed"
+            self.summary["error"] = f"{type(error).__name__}: {error}"
+        self.summary["status"] = status
+        # Kibibytes on Linux, bytes on macOS. A device's own peak, if the project has recorded it, stays.
+        unit = 1 if sys.platform == "darwin" else 1024
+        self.summary["cost"].setdefault("peak_memory_bytes", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
+        self._write_summary()
+        if status in ("interrupted", "failed"):
+            say(f"resume with: {self.resume_command}")
+
+    @property
+    def resume_command(self) -> str:
+        """What a person types to go on with this run."""
+        return shlex.join([self.summary["project"], "train", "--resume", str(self.path)])
+
+    def _is_empty(self) -> bool:
+        return not self.resumed and not (self.path / "metrics.jsonl").exists() and not any(self.checkpoints.iterdir())
+
+    @contextmanager
+    def stopping_gracefully(self) -> Iterator[None]:
+        """Within, the first Ctrl-C or SIGTERM only sets `stop_requested`; the second raises KeyboardInterrupt.
+
+        A training loop looks at `stop_requested` after each step, writes its checkpoint and calls `interrupt`.
+        """
+        if not _in_main_thread():
+            yield
+            return
+
+        def request(signum, frame) -> None:
+            if self.stop_requested:
+                raise KeyboardInterrupt
+            self.stop_requested = True
+            say("stopping at the next checkpoint; Ctrl-C again stops at once")
+
+        previous = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+    def interrupt(self) -> None:
+        """End the run as interrupted; call it once the checkpoint is on disk.
+
+        Raises:
+            KeyboardInterrupt: always.
+        """
+        raise KeyboardInterrupt
+
+    def log(self, *, step: int, epoch: float, split: str, **values: float) -> None:
+        """Append one row to metrics.jsonl; a value that is not finite is written as null."""
+        finite = {name: float(value) if math.isfinite(value) else None for name, value in values.items()}
+        with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": step, "epoch": epoch, "split": split, **finite}) + "\n")
+
+    def history(self) -> list[dict[str, Any]]:
+        """The rows logged so far, oldest first."""
+        return read_history(self.path)
+
+    def rewind(self, step: int) -> None:
+        """Forget the rows after `step`: those of work that a kill has undone."""
+        from dl_shared.files import write_text
+
+        kept = [json.dumps(row) + "\n" for row in self.history() if row["step"] <= step]
+        write_text(self.path / "metrics.jsonl", "".join(kept))
+
+    def update(self, section: Literal["data", "metrics", "cost"], **values: Any) -> None:
+        """Merge values into a section of summary.json."""
+        self.summary[section].update(values)
+        self._write_summary()
+
+    def _write_summary(self) -> None:
+        from dl_shared.files import write_json
+
+        write_json(self.path / "summary.json", self.summary)
+
+    def save_figure(self, figure: "Figure", name: str, *, caption: str) -> Path:
+        """Write plots/<name>.png; the caption travels inside the file, as its Description."""
+        from dl_shared.files import atomic_path
+
+        path = self.path / "plots" / f"{name}.png"
+        with atomic_path(path) as temporary:
+            figure.savefig(temporary, dpi=160, metadata={"Description": caption})
+        return path
+
+    def save_predictions(self, predictions: "pd.DataFrame") -> Path:
+        """Write predictions.parquet: one row for each test example, in the order of the test data."""
+        from dl_shared.files import atomic_path
+
+        path = self.path / "predictions.parquet"
+        with atomic_path(path) as temporary:
+            predictions.to_parquet(temporary, index=False)
+        return path
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _VERSIONED:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _lock(path: Path) -> int:
+    """Hold the run for this process; the kernel lets go of it however the process ends."""
+    try:
+        descriptor = os.open(path / "checkpoints", os.O_RDONLY)
+    except OSError:
+        raise InputError(f"{path} has no checkpoints folder") from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise InputError(f"{path} is in use by another process") from None
+    return descriptor
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
+def _raise_interrupt(signum, frame) -> None:
+    raise KeyboardInterrupt
