@@ -25,7 +25,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, SupportsFloat, TypeVar
 
 from dl_shared.errors import InputError
 from dl_shared.progress import say
@@ -271,7 +271,7 @@ class Run:
         """
         raise KeyboardInterrupt
 
-    def log(self, *, step: int, epoch: float, split: str, **values: float) -> None:
+    def log(self, *, step: int, epoch: float | int, split: str, **values: SupportsFloat) -> None:
         """Append one row to metrics.jsonl; a value that is not finite is written as null."""
         finite = {name: float(value) if math.isfinite(value) else None for name, value in values.items()}
         with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:

@@ -1,0 +1,93 @@
+"""The run directory: nothing half-written, nothing lost."""
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import PIL.Image
+import pytest
+
+from dl_shared.errors import InputError
+from dl_shared.files import atomic_path, fingerprint, read_json, write_json
+from dl_shared.plots.style import figure
+from dl_shared.runs import Run, read_history, read_summary
+
+
+@dataclass(frozen=True)
+class Config:
+    seed: int = 5
+    layers: tuple[int, ...] = (1, 2)
+
+
+def start(tmp_path, **keywords):
+    return Run.start("toy", Config(), task="toy", framework="none", primary="loss", runs_dir=tmp_path, **keywords)
+
+
+def test_a_run_leaves_what_the_design_promises(tmp_path):
+    with start(tmp_path, higher_is_better=False) as run:
+        run.log(step=1, epoch=0.5, split="train", loss=np.float32(0.25), accuracy=float("nan"))
+        run.save_predictions(pd.DataFrame({"label": [1], "predicted": [2]}))
+        run.save_figure(figure("A title")[0], "empty", caption="What to see & why")
+    assert read_history(run.path) == [{"step": 1, "epoch": 0.5, "split": "train", "loss": 0.25, "accuracy": None}]
+    summary = read_summary(run.path)
+    assert (summary["status"], summary["seed"], summary["error"]) == ("finished", 5, None)
+    assert summary["primary"] == {"name": "loss", "higher_is_better": False}
+    assert summary["cost"]["peak_memory_bytes"] > 1e6
+    assert json.loads((run.path / "config.json").read_text()) == {"seed": 5, "layers": [1, 2]}
+    assert PIL.Image.open(run.path / "plots" / "empty.png").info["Description"] == "What to see & why"
+    assert pd.read_parquet(run.path / "predictions.parquet").predicted.tolist() == [2]
+
+
+def test_a_failed_run_says_why_and_can_be_resumed(tmp_path):
+    with pytest.raises(RuntimeError), start(tmp_path) as run:
+        raise RuntimeError("lost")
+    assert read_summary(run.path)["status"] == "failed"
+    assert read_summary(run.path)["error"] == "RuntimeError: lost"
+    with start(tmp_path, resume=run.path) as again:
+        assert again.resumed
+    assert read_summary(run.path)["status"] == "finished"
+    assert read_summary(run.path)["error"] is None
+
+
+def test_rewind_forgets_only_later_rows_and_a_line_cut_short(tmp_path):
+    with start(tmp_path) as run:
+        for step in (1, 2, 3):
+            run.log(step=step, epoch=step, split="train", loss=step)
+        with (run.path / "metrics.jsonl").open("a") as file:
+            file.write('{"step": 4, "epo')
+        run.rewind(2)
+        assert [row["step"] for row in run.history()] == [1, 2]
+        run.log(step=3, epoch=3, split="train", loss=9.0)
+        assert [row["loss"] for row in run.history()] == [1, 2, 9]
+
+
+def test_a_damaged_line_inside_the_history_is_named(tmp_path):
+    with start(tmp_path) as run:
+        (run.path / "metrics.jsonl").write_text('{"step": 1}\n{"st\n{"step": 3}\n')
+        with pytest.raises(InputError, match="line 2"):
+            run.history()
+
+
+def test_atomic_path_keeps_the_old_file_when_writing_fails(tmp_path):
+    target = tmp_path / "file.json"
+    write_json(target, {"old": True})
+    with pytest.raises(ZeroDivisionError), atomic_path(target) as temporary:
+        temporary.write_text(f"half of the n{1 / 0}")
+    with pytest.raises(ValueError, match="JSON compliant"):
+        write_json(target, {"loss": float("nan")})
+    assert read_json(target) == {"old": True}
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_fingerprints_differ_by_value_shape_type_and_order():
+    a = np.arange(6, dtype=np.int32)
+    same = fingerprint(a, ["x", "yz"])
+    assert same == fingerprint(np.arange(12, dtype=np.int32)[:6], ("x", "yz"))
+    others = [
+        (a[::-1], ["x", "yz"]),
+        (a.reshape(2, 3), ["x", "yz"]),
+        (a.astype(np.int64), ["x", "yz"]),
+        (a, ["xy", "z"]),
+    ]
+    assert len({same, *(fingerprint(*parts) for parts in others)}) == 5

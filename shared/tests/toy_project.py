@@ -1,0 +1,84 @@
+"""A console script with the plainest of training loops, to test what all of them share."""
+
+import json
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from dl_shared.cli import EvaluateOptions, TrainVerb, Verb, console_script
+from dl_shared.config import TrainConfig
+from dl_shared.errors import InputError
+from dl_shared.runs import Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(TrainConfig):
+    width: int = 3
+    seconds_per_step: float = 0.0
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.width < 1:
+            raise ValueError(f"width must be at least 1, got {self.width}")
+
+
+PRESETS = {
+    "quick": Config(data="sample", epochs=4, batch_size=2),
+    "full": Config(data="sample", epochs=400, batch_size=2, seconds_per_step=0.02),
+}
+
+
+def train(config, *, runs_dir=None, resume=None):
+    from dl_shared.files import read_json, write_json  # here, because NumPy comes with it
+
+    options = {"task": "toy", "framework": "none", "primary": "accuracy", "runs_dir": runs_dir, "resume": resume}
+    with Run.start("toy", config, **options) as run:
+        if config.data != "sample":
+            raise InputError(f"{config.data} does not exist; try --data sample")
+        checkpoint = run.checkpoints / "last.json"
+        state = read_json(checkpoint) if checkpoint.exists() else {"step": 0, "total": 0}
+        run.rewind(state["step"])
+        with run.stopping_gracefully():
+            for step in range(state["step"] + 1, config.epochs + 1):
+                state = {"step": step, "total": state["total"] + step * config.width}
+                run.log(step=step, epoch=step, split="train", loss=1 / step)
+                time.sleep(config.seconds_per_step)
+                write_json(checkpoint, state)
+                if step == 1:
+                    print("started", flush=True)
+                if run.stop_requested:
+                    run.interrupt()
+        run.update("metrics", test={"accuracy": 0.9, "accuracy_ci": [0.8, 0.95]}, baseline={"accuracy": 0.5})
+        run.update("metrics", optimum={"accuracy": 1.0}, gap_closed=0.8)
+        run.update("cost", total=state["total"])
+    return run.path
+
+
+def evaluate(options):
+    print("a line for the person watching")
+    if options.data == "bug":
+        raise RuntimeError("ours")
+    return {
+        "accuracy": 0.5,
+        "accuracy_ci": [0.4, 0.6],
+        "config": json.loads(Path(options.run, "config.json").read_text()),
+    }
+
+
+def predict(options):
+    if options.data == "full-disk":
+        Path("/dev/full").write_text("more than fits")
+    return [{"label": "cat", "confidence": 0.9}, {"label": "dog", "confidence": 0.8}]
+
+
+main = console_script(
+    "toy",
+    "A toy.",
+    TrainVerb(function="toy_project:train", presets=PRESETS),
+    Verb(name="evaluate", help="Score.", function="toy_project:evaluate", options=EvaluateOptions),
+    Verb(name="predict", help="Predict.", function="toy_project:predict", options=EvaluateOptions),
+)
+
+if __name__ == "__main__":
+    sys.exit(main())
