@@ -1,0 +1,107 @@
+"""Everything a person or a CI runs: `demo`, `tests`, `lint`, `types`, `bench`, `build`.
+
+Each package gets an environment of its own, with dl-shared and its one framework in it: frameworks change each other's
+behaviour by being importable. `nox -s "tests(flax)"` runs one package, `nox -s demo -- dl-seq2seq` one project.
+"""
+
+import os
+import tomllib
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.10"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["lint", "types", "tests"]
+
+if "PIP_FIND_LINKS" in os.environ:  # uv reads none of pip's settings, and would miss the wheels that pip is told of
+    os.environ.setdefault("UV_FIND_LINKS", os.environ["PIP_FIND_LINKS"])
+os.environ.setdefault("UV_PYTHON_DOWNLOADS", "never")
+os.environ.setdefault(
+    "UV_COMPILE_BYTECODE", "1"
+)  # or every import of a framework compiles it anew where caches are off
+
+FOLDERS = {"shared": "shared", "architectures": "packages/dl-architectures", "flax": "packages/flax-projects"}
+FRAMEWORKS = [name for name in FOLDERS if name != "shared"]
+DEMO = Path("demo")
+
+
+def install(session: nox.Session, package: str, *extra: str) -> None:
+    """Install a package and dl-shared from this checkout, at the tested versions."""
+    folder = FOLDERS[package]
+    local = ["-e", "./shared[test]"] + (["-e", f"./{folder}[test]"] if package != "shared" else [])
+    session.install(*local, *extra, "-c", f"{folder}/constraints.txt")
+
+
+def projects(package: str) -> list[str]:
+    """The console scripts of a package."""
+    return list(tomllib.loads(Path(FOLDERS[package], "pyproject.toml").read_text())["project"]["scripts"])
+
+
+@nox.session
+@nox.parametrize("package", FRAMEWORKS, ids=FRAMEWORKS)
+def demo(session: nox.Session, package: str) -> None:
+    """Train the projects on sample data; then a page that compares them. `-- flax` or `-- dl-seq2seq`: a part of it."""
+    chosen = [name for name in projects(package) if not session.posargs or {package, name} & set(session.posargs)]
+    if not chosen:
+        session.skip(f"none of {', '.join(session.posargs)} is in {package}")
+    install(session, package)
+    for name in chosen:
+        train = [name, "train", "--data", "sample", "--preset", "quick", "--runs-dir", str(DEMO / "runs")]
+        session.run(*train, success_codes=range(256))  # a project that fails is on the page, and ends no other
+    session.notify("demo_page", [])
+
+
+@nox.session(default=False)
+def demo_page(session: nox.Session) -> None:
+    """The comparison page of the demo's runs; `demo` calls it."""
+    install(session, "shared")
+    session.run("dl-report", str(DEMO / "runs"), "--output", str(DEMO / "index.html"))
+
+
+@nox.session
+@nox.parametrize("package", [*FOLDERS, "repo"], ids=[*FOLDERS, "repo"])
+def tests(session: nox.Session, package: str) -> None:
+    """The tests of a package; `tests(repo)` builds all wheels and installs each alone into an empty environment."""
+    if package == "repo":
+        session.install("pytest", "pytest-xdist", "uv")
+        session.run("pytest", "tests", *session.posargs)
+        return
+    install(session, package)
+    session.run("pytest", f"{FOLDERS[package]}/tests", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style and formatting, by ruff."""
+    session.install("ruff==0.17.5")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+
+
+@nox.session
+@nox.parametrize("package", FOLDERS, ids=list(FOLDERS))
+def types(session: nox.Session, package: str) -> None:
+    """Types, by mypy, with the package's framework there to be checked against."""
+    install(session, package, "mypy==2.4.1", "pandas-stubs")
+    session.run("mypy", f"{FOLDERS[package]}/src")
+
+
+@nox.session(default=False)
+@nox.parametrize("package", FOLDERS, ids=list(FOLDERS))
+def bench(session: nox.Session, package: str) -> None:
+    """Speed of our loops beside the textbook's and the machine's limit: benchmarks/<project>.py."""
+    install(session, package)
+    for script in projects(package):
+        file = Path("benchmarks", f"{script.replace('-', '_')}.py")
+        if file.exists():
+            session.run("python", str(file), *session.posargs)
+
+
+@nox.session(default=False)
+def build(session: nox.Session) -> None:
+    """Wheels of all packages, into dist/."""
+    session.install("uv")
+    for folder in FOLDERS.values():
+        session.run("uv", "build", "--wheel", "--out-dir", "dist", folder)
