@@ -1,0 +1,48 @@
+"""Dated series from outside the prices, such as economic indicators, joined without look-ahead."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from dl_shared.data.prices import parse_dates, parse_numbers
+from dl_shared.errors import InputError
+
+
+def read_exogenous(path: Path | str) -> pd.DataFrame:
+    """A CSV of dated series (column `Date`, then numbers), such as interest rates, indexed by ascending date.
+
+    Gaps are filled by the value before. Of a date given twice the later line counts.
+
+    Raises:
+        InputError: if it is missing, has no `Date` or no other column, or a cell is neither empty nor a number.
+    """
+    path = Path(path)
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, skip_blank_lines=False, index_col=False)
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist; give a CSV with a Date column and columns of numbers") from None
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, OSError) as error:
+        raise InputError(f"{path} is not a readable CSV file: {' '.join(str(error).split())}") from None
+    table.index += 2
+    table = table[(table != "").any(axis=1)]
+    dated = [name for name in table.columns if name.strip().lower() in ("date", "observation_date")]
+    if not dated or len(table.columns) < 2 or table.empty:
+        raise InputError(f"{path} needs a column Date, a column of numbers, and at least one row")
+    others = table.columns.drop(dated[0])
+    values = pd.DataFrame({name.strip(): parse_numbers(table[name], name, str(path)) for name in others})
+    values.index = pd.DatetimeIndex(parse_dates(table[dated[0]], str(path)), name="date")
+    values = values.sort_index(kind="stable")
+    return values[~values.index.duplicated(keep="last")].ffill()
+
+
+def join_exogenous(dates: pd.DatetimeIndex, exogenous: pd.DataFrame, *, lag_days: int = 1) -> pd.DataFrame:
+    """For each trading day the last values known by then; NaN before the first.
+
+    Args:
+        lag_days: calendar days from the date written in the file until the value is known. At least 1 by default: a
+            figure dated today may come out after today's close. Give the publication delay where there is one.
+    """
+    if lag_days < 0:
+        raise InputError(f"lag_days must not be negative: a value is not known before its date, got {lag_days}")
+    known = exogenous.set_axis(exogenous.index + pd.Timedelta(days=lag_days))
+    return known.reindex(dates, method="ffill")
