@@ -1,0 +1,180 @@
+"""Recognise a layout of image files by what lies there, and decode it.
+
+Parquet files, a folder per class and Kaggle's labelled folder hold encoded images and are read here; CIFAR-10's batches
+and IDX files hold raw pixels and are read by `image_batches`.
+"""
+
+import io
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from jaxtyping import UInt8
+from PIL import Image
+
+from dl_shared.data.image_sets import ImageSet, Split
+from dl_shared.errors import InputError
+
+IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"}
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What a layout holds. Without a test part of its own, `test` is None."""
+
+    train: Split
+    test: Split | None
+    class_names: tuple[str, ...]
+    quirks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A recognised layout: the files that make it up, and how to decode them."""
+
+    kind: str
+    files: tuple[Path, ...]
+    read: Callable[[], Decoded]
+
+
+def decode_image(
+    encoded: bytes | Path, shape: tuple[int, int, int], where: str
+) -> UInt8[np.ndarray, "height width channels"]:
+    """Decode one image of exactly this size; colour becomes grey, or grey colour, when the shape says so.
+
+    Raises:
+        InputError: if it is damaged, or of another size; `where` names it in the message.
+    """
+    height, width, channels = shape
+    try:
+        with Image.open(io.BytesIO(encoded) if isinstance(encoded, bytes) else encoded) as image:
+            if image.size != (width, height):
+                raise InputError(
+                    f"{where} is {image.size[0]} x {image.size[1]} pixels, expected {width} x {height}: "
+                    "resize the images, or choose the data set they belong to"
+                )
+            return np.asarray(image.convert("RGB" if channels == 3 else "L")).reshape(shape)
+    except (OSError, SyntaxError, ValueError) as error:  # Pillow reports damage in all three ways
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{where} is not a readable image: the file is damaged or of another kind") from None
+
+
+# --- Parquet, as the Hugging Face hub serves it -------------------------------------------------------------------
+
+IMAGE_COLUMNS, LABEL_COLUMNS = ("img", "image", "images"), ("label", "labels", "fine_label")
+
+
+def recognise_parquet(files: Sequence[Path], spec: ImageSet) -> Layout | None:
+    """Parquet files named, or in folders named, after their part (`train-00000-of-00001.parquet`, `test/0.parquet`)."""
+    parquet = [file for file in files if file.suffix == ".parquet"]
+    if not parquet:
+        return None
+    parts = {part: sorted(file for file in parquet if _part_of(file) == part) for part in ("train", "test")}
+    used = (*parts["train"], *parts["test"])
+
+    def read() -> Decoded:
+        for part, found in parts.items():
+            if not found:
+                names = ", ".join(sorted(file.name for file in parquet)[:4])
+                raise InputError(
+                    f"{parquet[0].parent} has no {part} part: a Parquet file must have '{part}' in its name, "
+                    f"found {names}"
+                )
+        names, notes = _class_names(parts["train"][0])
+        train, test = (_read_parquet(parts[part], spec.shape) for part in ("train", "test"))
+        return Decoded(train, test, names or spec.class_names, notes)
+
+    return Layout("Parquet files in the Hugging Face hub's layout", used or tuple(parquet), read)
+
+
+def _part_of(file: Path) -> str | None:
+    for name in (file.stem.lower(), file.parent.name.lower()):
+        for part in ("train", "test"):
+            if re.search(rf"(^|[^a-z]){part}([^a-z]|$)", name):
+                return part
+    return None
+
+
+def open_parquet(file: Path) -> pq.ParquetFile:
+    """Open a Parquet file.
+
+    Raises:
+        InputError: if it is damaged, truncated or of another kind.
+    """
+    try:
+        return pq.ParquetFile(file)
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"{file} is not a whole Parquet file (truncated?): {_line(error)}") from None
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split())
+
+
+def _class_names(file: Path) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+    """Names from the Hugging Face features in the schema, and a note when there are none."""
+    with open_parquet(file) as parquet:
+        metadata = parquet.schema_arrow.metadata or {}
+        columns = parquet.schema_arrow.names
+    try:
+        features: Any = json.loads(metadata[b"huggingface"])["info"]["features"]
+        label = next(features[column] for column in LABEL_COLUMNS if column in columns)
+        return tuple(str(name) for name in label["names"]), ()
+    except (KeyError, StopIteration, TypeError, ValueError):
+        return None, ("no class names in the Parquet schema: the data set's own are used",)
+
+
+def _read_parquet(files: Sequence[Path], shape: tuple[int, int, int]) -> Split:
+    opened = [open_parquet(file) for file in files]
+    try:
+        n = sum(parquet.metadata.num_rows for parquet in opened)
+        images, labels = np.empty((n, *shape), np.uint8), np.empty(n, np.int64)
+        row = 0
+        for file, parquet in zip(files, opened, strict=True):
+            columns = (_column(file, parquet, IMAGE_COLUMNS, "image"), _column(file, parquet, LABEL_COLUMNS, "label"))
+            try:
+                for batch in parquet.iter_batches(batch_size=1000, columns=list(columns)):
+                    labels[row : row + len(batch)] = batch.column(columns[1]).to_numpy(zero_copy_only=False)
+                    for encoded in _encoded(batch.column(columns[0]), file):
+                        images[row] = decode_image(encoded, shape, f"image {row} of {file}")
+                        row += 1
+            except (OSError, pa.ArrowException) as error:
+                raise InputError(f"{file} is damaged after row {row}: {_line(error)}") from None
+            except (TypeError, ValueError) as error:
+                if isinstance(error, InputError):
+                    raise
+                raise InputError(f"{file}: column '{columns[1]}' must hold whole numbers, one for each image") from None
+        return Split(images, labels)
+    finally:
+        for parquet in opened:
+            parquet.close()
+
+
+def _column(file: Path, parquet: pq.ParquetFile, candidates: tuple[str, ...], what: str) -> str:
+    for name in candidates:
+        if name in parquet.schema_arrow.names:
+            return name
+    raise InputError(
+        f"{file} has no {what} column: expected one of {', '.join(candidates)}, "
+        f"found {', '.join(parquet.schema_arrow.names)}"
+    )
+
+
+def _encoded(column: pa.Array, file: Path) -> list[bytes]:
+    """The bytes of each cell, be it `{bytes, path}` or plain bytes; a cell with only a path names a file beside it."""
+    if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
+        cells = column.to_pylist()
+    elif pa.types.is_struct(column.type) and column.type.get_field_index("bytes") >= 0:
+        cells = column.field("bytes").to_pylist()
+    else:
+        raise InputError(f"{file}: the image column is {column.type}, expected bytes or a struct with a field 'bytes'")
+    if None in cells:
+        raise InputError(f"{file} has an image without bytes (only a path): store the images in the Parquet file")
+    return cells

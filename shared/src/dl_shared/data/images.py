@@ -1,0 +1,131 @@
+"""Load labelled images from the sample generator, the public source, or a path in any of the known layouts."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Int64
+
+from dl_shared.data.image_cache import decoded_once
+from dl_shared.data.image_formats import Decoded, Layout, recognise_parquet
+from dl_shared.data.image_sets import IMAGE_SETS, ImageSet, Split
+from dl_shared.errors import InputError
+from dl_shared.sample.images import make_images
+
+CARVED_SEED = 0  # a test part carved out of the training part is the same in every run, whatever the run's seed
+CARVED_FRACTION = 1 / 6  # as in CIFAR-10 itself: 50,000 and 10,000
+
+
+@dataclass(frozen=True)
+class LoadedImages:
+    """Training and test part of a data set, as unsigned bytes."""
+
+    train: Split
+    test: Split
+    class_names: tuple[str, ...]
+    source: str
+    """Where the images came from, in words."""
+    fingerprint: str
+    """SHA-256 of the four decoded arrays."""
+    quirks: tuple[str, ...] = ()
+    """What a reader of results should know about this copy."""
+    optimum: dict[str, float] | None = None
+    """The best scores any model can expect, for sample data; else None."""
+
+
+def load_images(source: str, dataset: str = "cifar10", *, seed: int = 0) -> LoadedImages:
+    """Load a data set.
+
+    Args:
+        source: `sample`, `hub` or a path; a path is recognised by what lies there.
+        dataset: `cifar10`, `mnist` or `fashion_mnist`; fixes the image size and the names of the classes.
+        seed: of the generator; only `sample` looks at it.
+
+    Returns:
+        Both parts. Decoded files are kept under `cache_dir()`, and read from there as long as the files stay the same.
+
+    Raises:
+        InputError: if the source is missing, damaged, of another kind, or does not fit the data set.
+    """
+    if dataset not in IMAGE_SETS:
+        raise InputError(f"unknown image data set '{dataset}': choose one of {', '.join(IMAGE_SETS)}")
+    spec = IMAGE_SETS[dataset]
+    if source == "sample":
+        return _load_sample(spec, seed)
+    path = Path(source).expanduser()
+    layout = recognise(path, spec)
+    stored = decoded_once(f"{dataset} {layout.kind}", layout.files, lambda: _completed(layout.read(), spec, layout))
+    return LoadedImages(
+        stored.train,
+        stored.test,
+        stored.class_names,
+        f"{spec.title}, {layout.kind}, {path}",
+        stored.fingerprint,
+        stored.quirks,
+    )
+
+
+def _load_sample(spec: ImageSet, seed: int) -> LoadedImages:
+    from dl_shared.files import fingerprint
+
+    height, _, channels = spec.shape
+    sample = make_images(seed=seed, size=height, channels=channels)
+    train, test = Split(sample.train_images, sample.train_labels), Split(sample.test_images, sample.test_labels)
+    digest = fingerprint(train.images, train.labels, test.images, test.labels)
+    source = f"sample images made on the spot (seed {seed}, {1 - sample.optimum['accuracy']:.0%} of labels wrong)"
+    return LoadedImages(train, test, sample.class_names, source, digest, optimum=sample.optimum)
+
+
+def recognise(path: Path, spec: ImageSet) -> Layout:
+    """The layout of the files at a path.
+
+    Raises:
+        InputError: if nothing lies there, or nothing we know.
+    """
+    if not path.exists():
+        raise InputError(f"{path} does not exist: give the path of {spec.title}, or `sample`, or `hub`")
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    layout = recognise_parquet(files, spec)
+    if layout is None:
+        raise InputError(f"{path} holds no images in a known layout")
+    return layout
+
+
+def _completed(decoded: Decoded, spec: ImageSet, layout: Layout) -> Decoded:
+    """Check the labels, and carve a test part out of the training part where there is none."""
+    for part, split in (("training", decoded.train), ("test", decoded.test)):
+        if split is not None:
+            _check(split, decoded.class_names, f"{layout.kind} ({layout.files[0]}): the {part} part")
+    if decoded.test is not None:
+        return decoded
+    held_out = stratified_mask(decoded.train.labels, CARVED_FRACTION, CARVED_SEED)
+    train, test = decoded.train.rows(~held_out), decoded.train.rows(held_out)
+    note = f"no labelled test part: {len(test):,} of {len(decoded.train):,} training images were set aside as one"
+    return replace(decoded, train=train, test=test, quirks=(*decoded.quirks, note))
+
+
+def _check(split: Split, class_names: tuple[str, ...], where: str) -> None:
+    if len(split) == 0:
+        raise InputError(f"{where} has no images")
+    low, high = int(split.labels.min()), int(split.labels.max())
+    if low < 0 or high >= len(class_names):
+        raise InputError(
+            f"{where} has labels from {low} to {high}, expected 0 to {len(class_names) - 1}: "
+            "it is another data set, or damaged"
+        )
+
+
+def stratified_mask(labels: Int64[np.ndarray, " n"], fraction: float, seed: int) -> Bool[np.ndarray, " n"]:
+    """Choose a share of the rows of each class, at least one and never all; the same seed chooses the same rows.
+
+    Raises:
+        InputError: if a class has fewer than two rows, so that it cannot be on both sides.
+    """
+    rng = np.random.default_rng([seed, 0x5A1])
+    chosen = np.zeros(len(labels), bool)
+    for label in np.unique(labels):
+        rows = rng.permutation(np.flatnonzero(labels == label))
+        if len(rows) < 2:
+            raise InputError(f"class {label} has a single image: it takes two to put it on both sides of a split")
+        chosen[rows[: min(max(round(fraction * len(rows)), 1), len(rows) - 1)]] = True
+    return chosen
