@@ -1,0 +1,91 @@
+"""What is true of the whole repository: the arrows between packages, the files each has, the README's commands."""
+
+import ast
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = sorted(path.parent for path in ROOT.glob("packages/*/pyproject.toml"))
+DISTRIBUTIONS = [ROOT / "shared", *PACKAGES]
+
+
+def tracked(*patterns):
+    listing = subprocess.run(["git", "ls-files", "-z", *patterns], cwd=ROOT, capture_output=True, text=True, check=True)
+    return [ROOT / name for name in listing.stdout.split("\0") if name]
+
+
+SOURCES = [path for path in tracked("*.py") if "src" in path.parts]
+
+
+def imported(path):
+    """The modules a file imports, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            yield node.module
+        elif isinstance(node, ast.ImportFrom):
+            yield "." * node.level + (node.module or "")
+
+
+def test_there_is_something_to_check():
+    assert len(PACKAGES) >= 2
+    assert len(SOURCES) > 40
+
+
+@pytest.mark.parametrize("package", DISTRIBUTIONS, ids=lambda path: path.name)
+def test_each_distribution_stands_alone(package):
+    for name in ("README.md", "LICENSE", "constraints.txt", "pyproject.toml"):
+        assert (package / name).stat().st_size > 0
+    project = tomllib.loads((package / "pyproject.toml").read_text())["project"]
+    pinned = {
+        line.split("==")[0].lower() for line in (package / "constraints.txt").read_text().splitlines() if "==" in line
+    }
+    needed = {re.split(r"[<>=\[ ]", line)[0].lower() for line in project["dependencies"]} - {"dl-shared"}
+    assert needed <= pinned, f"no tested version of {needed - pinned}"
+
+
+def test_no_package_imports_another_and_no_project_its_sibling():
+    names = {path.name for package in PACKAGES for path in (package / "src").iterdir()}
+    for path in SOURCES:
+        if ROOT / "packages" not in path.parents:
+            assert not names & {module.split(".")[0] for module in imported(path)}, path
+            continue
+        package, *inside = path.relative_to(next(p for p in path.parents if p.name == "src")).parts
+        siblings = {folder.name for folder in path.parents[len(inside) - 1].iterdir() if folder.is_dir()} - {inside[0]}
+        for module in imported(path):
+            top, *rest = module.split(".")
+            assert top not in names - {package}, f"{path} imports {module}"
+            assert not (top == package and rest and rest[0] in siblings), f"{path} imports its sibling {module}"
+
+
+def test_files_can_be_read_in_one_sitting():
+    long = {
+        str(path.relative_to(ROOT)): n for path in tracked("*.py") if (n := len(path.read_text().splitlines())) > 430
+    }
+    assert not long
+
+
+def test_nothing_is_unpickled():
+    """Text search, because the danger is the call, wherever it hides; the restricted unpickler is the one exception."""
+    dangerous = re.compile(
+        r"pickle\.loads?\(|allow_pickle\s*=\s*True|weights_only\s*=\s*False|trust_remote_code\s*=\s*True"
+    )
+    found = [str(path.relative_to(ROOT)) for path in SOURCES if dangerous.search(path.read_text())]
+    assert not found
+
+
+def test_ci_runs_the_second_command_of_the_readme():
+    commands = re.findall(r"^```\w*\n(.+?)\n```", (ROOT / "README.md").read_text(), flags=re.MULTILINE | re.DOTALL)
+    assert commands[0].endswith("nox -s demo")
+    assert (ROOT / ".ci" / "run").read_text().splitlines()[-1] == commands[1]
+
+
+def test_readmes_link_to_files_that_exist():
+    for readme in tracked("*.md"):
+        for target in re.findall(r"\]\((?!https?://|#|mailto:)([^)#]+)", readme.read_text()):
+            assert (readme.parent / target).exists(), f"{readme.relative_to(ROOT)} links to {target}"
