@@ -1,6 +1,7 @@
 """What every console script promises, seen from outside through a toy project."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -84,6 +85,25 @@ def test_wrong_input_gets_one_line_and_status_2(toy, tmp_path, arguments, said):
 def test_a_full_disk_is_the_users_to_mend(toy):
     toy("train")
     assert "No space left" in error_line(toy("predict", "--data", "full-disk"))
+
+
+def test_training_onto_a_full_disk_loses_nothing(tmp_path):
+    """On a file system of 200 KiB that fills up during training and is then enlarged."""
+    if subprocess.run(["unshare", "-m", "mount", "-t", "tmpfs", "none", tmp_path], capture_output=True).returncode:
+        pytest.skip("mounting is not permitted here")
+    steps = (
+        f"mount -t tmpfs -o size=200k none {tmp_path}",
+        f"{sys.executable} {TOY} train --runs-dir {tmp_path} --epochs 10 --ballast 12000 || echo status $?",
+        f"mount -o remount,size=2m {tmp_path}",
+        f"{sys.executable} {TOY} train --resume {tmp_path}/toy/* --json",
+        f"cat {tmp_path}/toy/*/summary.json",
+    )
+    result = subprocess.run(["unshare", "-m", "sh", "-c", "; ".join(steps)], capture_output=True, text=True, timeout=60)
+    assert "status 2" in result.stdout
+    errors = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert re.fullmatch(r"error: No space left on device.*; resume with: toy train --resume \S+", errors[0])
+    assert f'"total": {3 * sum(range(1, 11))}' in result.stdout, "the resumed run did not go on from its checkpoint"
 
 
 def test_a_failure_of_ours_shows_its_traceback(toy):

@@ -16,6 +16,7 @@ from dl_shared.runs import Run
 class Config(TrainConfig):
     width: int = 3
     seconds_per_step: float = 0.0
+    ballast: int = 0
 
     def __post_init__(self):
         super().__post_init__()
@@ -44,7 +45,7 @@ def train(config, *, runs_dir=None, resume=None):
                 state = {"step": step, "total": state["total"] + step * config.width}
                 run.log(step=step, epoch=step, split="train", loss=1 / step)
                 time.sleep(config.seconds_per_step)
-                write_json(checkpoint, state)
+                write_json(checkpoint, {**state, "ballast": "x" * config.ballast * step})
                 if step == 1:
                     print("started", flush=True)
                 if run.stop_requested:

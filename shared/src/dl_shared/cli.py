@@ -159,9 +159,9 @@ def console_script(project: str, description: str, *verbs: Verb) -> Callable[[Se
             else:
                 verb.show(result)
         except InputError as error:
-            return _refuse(str(error))
-        except KeyboardInterrupt:
-            say("interrupted")
+            return _refuse(error, str(error))
+        except KeyboardInterrupt as error:
+            say("; ".join(["interrupted", *_notes(error)]))
             return 130
         except BrokenPipeError:  # the reader of our output has left: `... | head`
             sys.stderr.close()
@@ -170,7 +170,7 @@ def console_script(project: str, description: str, *verbs: Verb) -> Callable[[Se
             if error.errno not in _USERS_OWN:
                 raise
             where = f": {error.filename}" if error.filename else ""
-            return _refuse(f"{error.strerror}{where}; free some space or choose another folder")
+            return _refuse(error, f"{error.strerror}{where}; free some space or choose another folder")
         return 0
 
     return main
@@ -247,6 +247,11 @@ def _readable(value: Any) -> str:
     return str(value)
 
 
-def _refuse(message: str) -> int:
-    say(f"error: {' '.join(message.split())}")
+def _refuse(error: Exception, message: str) -> int:
+    say("; ".join([f"error: {' '.join(message.split())}", *_notes(error)]))
     return 2
+
+
+def _notes(error: BaseException) -> list[str]:
+    """What was added to an error on its way: the command that resumes the run. Tracebacks show it by themselves."""
+    return getattr(error, "__notes__", [])

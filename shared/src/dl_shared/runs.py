@@ -210,10 +210,14 @@ class Run:
         try:
             if isinstance(error, InputError) and self._is_empty():
                 shutil.rmtree(self.path)  # nothing was computed: a wrong option leaves no litter
-            else:
-                self._record_end(error)
-        except OSError as problem:  # the disk is full, perhaps: the error on its way tells more
-            say(f"the end of the run could not be recorded: {problem}")
+                return
+            if error is not None:
+                error.add_note(f"resume with: {self.resume_command}")
+            self._record_end(error)
+        except OSError:
+            if error is None:
+                raise
+            # The disk is full, perhaps. The error already on its way tells more, and "running" can be resumed too.
         finally:
             os.close(self._lock)
 
@@ -229,8 +233,6 @@ class Run:
         unit = 1 if sys.platform == "darwin" else 1024
         self.summary["cost"].setdefault("peak_memory_bytes", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
         self._write_summary()
-        if status in ("interrupted", "failed"):
-            say(f"resume with: {self.resume_command}")
 
     @property
     def resume_command(self) -> str:
