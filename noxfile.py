@@ -5,6 +5,7 @@ behaviour by being importable. `nox -s "tests(flax)"` runs one package, `nox -s 
 """
 
 import os
+import shutil
 import tomllib
 from pathlib import Path
 
@@ -48,6 +49,7 @@ def demo(session: nox.Session, package: str) -> None:
         session.skip(f"none of {', '.join(session.posargs)} is in {package}")
     install(session, package)
     for name in chosen:
+        shutil.rmtree(DEMO / "runs" / name, ignore_errors=True)  # the page shows one run of each
         train = [name, "train", "--data", "sample", "--preset", "quick", "--runs-dir", str(DEMO / "runs")]
         session.run(*train, success_codes=range(256))  # a project that fails is on the page, and ends no other
     session.notify("demo_page", [])
