@@ -1,0 +1,108 @@
+"""`dl-report RUN...`: a run as a page, or many runs as a comparison page."""
+
+import sys
+import webbrowser
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from dl_shared.cli import Verb, console_script
+from dl_shared.errors import InputError
+from dl_shared.progress import say
+from dl_shared.runs import find_run, read_summary
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportOptions:
+    """What to report on, and where to."""
+
+    runs: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    """Run directories, folders of them, or `last` for the newest run."""
+    output: Path | None = None
+    """The page to write (default: report.html in the run; for many, comparison.html in the folder given, or here)."""
+    runs_dir: Path | None = None
+    """Where `last` looks (default: $DL_RUNS_DIR, else ./runs)."""
+    open: bool = False
+    """Show the page in the browser."""
+    json: bool = False
+    """Print one JSON object on stdout, and everything else on stderr."""
+
+
+class _Page(Verb):
+    def show(self, result: Any) -> None:
+        print(result["page"])
+
+
+def report(options: ReportOptions) -> dict[str, Any]:
+    """Write the page that `options` ask for.
+
+    Raises:
+        InputError: if nothing named is a run, or a run that is named cannot be read.
+    """
+    runs = list(dict.fromkeys(run for name in options.runs for run in _runs_at(name, options.runs_dir)))
+    if options.output is not None and options.output.is_dir():
+        raise InputError(f"{options.output} is a folder; --output takes the name of the page to write")
+    if not runs:
+        raise InputError("name at least one run, a folder of runs, or `last`")
+    named_itself = len(options.runs) == 1 and (options.runs[0] == "last" or runs[0].samefile(options.runs[0]))
+    page = _one_page(runs[0], options.output) if named_itself else _comparison_page(runs, options)
+    if options.open:
+        webbrowser.open(page.as_uri())
+    return {"page": str(page), "runs": [_line(run) for run in runs]}
+
+
+def _one_page(run: Path, output: Path | None) -> Path:
+    from dl_shared.report import write_page
+
+    return write_page(run, output)
+
+
+def _comparison_page(runs: list[Path], options: ReportOptions) -> Path:
+    from dl_shared.report import write_comparison, write_page
+
+    for run in runs:
+        if not (run / "report.html").exists():  # the comparison links to it
+            write_page(run)
+    folder = Path(options.runs[0]) if len(options.runs) == 1 else Path()
+    return write_comparison(runs, options.output or folder / "comparison.html")
+
+
+def _runs_at(name: str, runs_dir: Path | None) -> list[Path]:
+    """The runs that one argument means: itself, or all under it."""
+    if name == "last":
+        return [find_run(name, runs_dir)]
+    path = Path(name).expanduser().absolute()
+    if not path.exists():
+        raise InputError(f"{path} does not exist")
+    if not path.is_dir():
+        raise InputError(f"{path} is not a run directory")
+    if (path / "summary.json").exists() or (path / "config.json").exists():
+        return [path]
+    found = []
+    for summary in sorted([*path.glob("*/summary.json"), *path.glob("*/*/summary.json")]):
+        try:
+            read_summary(summary.parent)
+        except InputError as error:
+            say(f"left out: {error}")
+            continue
+        found.append(summary.parent)
+    if not found:
+        raise InputError(f"{path} holds no run that can be read")
+    return found
+
+
+def _line(run: Path) -> dict[str, Any]:
+    summary = read_summary(run)
+    return {"run": str(run), **{name: summary.get(name) for name in ("project", "task", "status", "metrics")}}
+
+
+_VERB = _Page(name="", help="Write a page.", function="dl_shared.report.cli:report", options=ReportOptions)
+_main = console_script("dl-report", "A run as one HTML page, or many runs as a comparison page.", _VERB)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The entry point: a console script whose only verb needs no name."""
+    return _main(["", *(sys.argv[1:] if arguments is None else arguments)])
