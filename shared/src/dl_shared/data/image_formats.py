@@ -4,7 +4,6 @@ Parquet files, a folder per class and Kaggle's labelled folder hold encoded imag
 and IDX files hold raw pixels and are read by `image_batches`.
 """
 
-import io
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -15,9 +14,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from jaxtyping import UInt8
-from PIL import Image
 
+from dl_shared.data.image_files import decode_image
 from dl_shared.data.image_sets import ImageSet, Split
 from dl_shared.errors import InputError
 
@@ -41,29 +39,6 @@ class Layout:
     kind: str
     files: tuple[Path, ...]
     read: Callable[[], Decoded]
-
-
-def decode_image(
-    encoded: bytes | Path, shape: tuple[int, int, int], where: str
-) -> UInt8[np.ndarray, "height width channels"]:
-    """Decode one image of exactly this size; colour becomes grey, or grey colour, when the shape says so.
-
-    Raises:
-        InputError: if it is damaged, or of another size; `where` names it in the message.
-    """
-    height, width, channels = shape
-    try:
-        with Image.open(io.BytesIO(encoded) if isinstance(encoded, bytes) else encoded) as image:
-            if image.size != (width, height):
-                raise InputError(
-                    f"{where} is {image.size[0]} x {image.size[1]} pixels, expected {width} x {height}: "
-                    "resize the images, or choose the data set they belong to"
-                )
-            return np.asarray(image.convert("RGB" if channels == 3 else "L")).reshape(shape)
-    except (OSError, SyntaxError, ValueError) as error:  # Pillow reports damage in all three ways
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{where} is not a readable image: the file is damaged or of another kind") from None
 
 
 # --- Parquet, as the Hugging Face hub serves it -------------------------------------------------------------------

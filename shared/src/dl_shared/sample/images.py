@@ -53,15 +53,14 @@ def make_images(
     classes = len(PATTERNS)
     if train < classes or test < classes or size < 16 or channels not in (1, 3):
         raise ValueError(
-            f"need {classes} images a part, 16 pixels and 1 or 3 channels, got {train=}, {test=}, {size=}, {channels=}"
+            f"need {classes} images a part, a size of 16 pixels and 1 or 3 channels, "
+            f"got {train=}, {test=}, {size=}, {channels=}"
         )
     if not 0 <= label_noise < 1 - 1 / classes:
         raise ValueError(f"label_noise must be at least 0 and below {1 - 1 / classes}, got {label_noise}")
-    rng = np.random.default_rng([seed, 0x1A6E])
-    truths = [rng.permutation(np.arange(n) % classes) for n in (train, test)]
-    (train_images, train_labels), (test_images, test_labels) = (
-        (_draw(truth, size, channels, rng), _with_wrong_labels(truth, label_noise, rng)) for truth in truths
-    )
+    train_rng, test_rng = np.random.default_rng([seed, 0x1A6E]).spawn(2)
+    train_images, train_labels = _part(train, size, channels, label_noise, train_rng)
+    test_images, test_labels = _part(test, size, channels, label_noise, test_rng)
     best = optimum(label_noise, classes)
     return SampleImages(train_images, train_labels, test_images, test_labels, tuple(PATTERNS), best)
 
@@ -75,6 +74,15 @@ def optimum(label_noise: float, classes: int) -> dict[str, float]:
     p = label_noise
     entropy = 0.0 if p == 0 else -(1 - p) * np.log(1 - p) - p * np.log(p / (classes - 1))
     return {"accuracy": 1 - p, "macro_f1": 1 - p, "loss": float(entropy)}
+
+
+def _part(
+    n: int, size: int, channels: int, label_noise: float, rng: np.random.Generator
+) -> tuple[UInt8[np.ndarray, "n size size channels"], Int64[np.ndarray, " n"]]:
+    """Two streams of random numbers: the rate of wrong labels does not change the images."""
+    image_rng, label_rng = rng.spawn(2)
+    truth = image_rng.permutation(np.arange(n) % len(PATTERNS))
+    return _draw(truth, size, channels, image_rng), _with_wrong_labels(truth, label_noise, label_rng)
 
 
 def _with_wrong_labels(truth: Int[np.ndarray, " n"], rate: float, rng: np.random.Generator) -> Int64[np.ndarray, " n"]:
@@ -150,7 +158,7 @@ def _draw(
 def _images_of(
     pattern: Callable[[_Grid], np.ndarray], n: int, size: int, channels: int, rng: np.random.Generator
 ) -> UInt8[np.ndarray, "n size size channels"]:
-    def uniform(low: float, high: float, *axes: int) -> np.ndarray:
+    def uniform(low: float | int, high: float | int, *axes: int) -> np.ndarray:
         return rng.uniform(low, high, size=(n, *axes)).astype(np.float32)
 
     # Lengths are in pixels of a 32 x 32 image, scaled to the size asked for.

@@ -1,10 +1,30 @@
 """Image classification: what every CIFAR-10 project loads, must beat, and reports."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from sklearn.metrics import confusion_matrix
+
+from dl_shared.baselines.pixels import pixel_probabilities
+from dl_shared.data.image_files import read_image_files
 from dl_shared.data.image_sets import Split
 from dl_shared.data.images import load_images, stratified_mask
 from dl_shared.errors import InputError
+from dl_shared.files import write_json
+from dl_shared.metrics import gap_closed
+from dl_shared.metrics.classification import calibration, score
+from dl_shared.plots import classification as plots
+from dl_shared.plots.curves import training_curves
+from dl_shared.report import write_page
+from dl_shared.runs import Run, read_summary
+
+__all__ = ["Data", "Split", "evaluate", "load", "read_image_files", "record_data", "report"]
 
 
 @dataclass(frozen=True)
@@ -49,4 +69,131 @@ def load(source: str, *, seed: int, dataset: str = "cifar10", validation_fractio
         fingerprint=loaded.fingerprint,
         quirks=loaded.quirks,
         optimum=loaded.optimum,
+    )
+
+
+def record_data(run: Run, data: Data) -> None:
+    """Write down what a run learns from; call it before training, so that an unfinished run tells too."""
+    rows = {"train": len(data.train), "validation": len(data.validation), "test": len(data.test)}
+    run.update(
+        "data",
+        source=data.source,
+        fingerprint=data.fingerprint,
+        rows=rows,
+        class_names=list(data.class_names),
+        quirks=list(data.quirks),
+    )
+
+
+def report(
+    run: Run,
+    data: Data,
+    test_probabilities: Float[np.ndarray, "test classes"],
+    validation_probabilities: Float[np.ndarray, "validation classes"] | None = None,
+) -> dict[str, Any]:
+    """Score the test part, beside baseline and optimum, and write predictions, pictures and the page of the run.
+
+    Args:
+        run: still open; its history becomes the curves.
+        data: as loaded.
+        test_probabilities: one row for each test image, in order.
+        validation_probabilities: likewise for the validation part, when at hand.
+
+    Returns:
+        The `metrics` of summary.json.
+
+    Raises:
+        ValueError: if rows are missing, not finite, or not probabilities.
+    """
+    record_data(run, data)
+    metrics = _metrics(data, test_probabilities)
+    if validation_probabilities is not None:
+        metrics["validation"] = score(data.validation.labels, validation_probabilities, data.class_names)
+    run.update("metrics", **metrics)
+    run.save_predictions(_predictions(data, test_probabilities))
+    _save_pictures(run, data, test_probabilities, metrics)
+    write_page(run.path)
+    return metrics
+
+
+def evaluate(
+    run_path: Path, source: str, predict: Callable[[np.ndarray], np.ndarray], *, dataset: str = "cifar10"
+) -> dict[str, Any]:
+    """Score a finished run on the test part of another source; kept under RUN/evaluations/.
+
+    Args:
+        run_path: the run directory.
+        source: `sample`, `hub` or a path.
+        predict: takes uint8 images `(n, height, width, channels)`, returns probabilities `(n, classes)`.
+        dataset: as for `load`.
+
+    Returns:
+        The same as `report`. The baseline is fitted on the training part of the other source.
+
+    Raises:
+        InputError: if the source cannot be used, or has other classes than the run.
+    """
+    summary = read_summary(run_path)
+    data = load(source, seed=summary["seed"], dataset=dataset)
+    known = summary["data"].get("class_names")
+    if known is not None and tuple(known) != data.class_names:
+        raise InputError(
+            f"{source} has the classes {', '.join(data.class_names)}, the run knows {', '.join(known)}: "
+            "evaluate on data of the same classes"
+        )
+    metrics = _metrics(data, predict(data.test.images))
+    moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    described = {"source": data.source, "fingerprint": data.fingerprint, "rows": {"test": len(data.test)}}
+    write_json(run_path / "evaluations" / f"{moment}.json", {"data": described, "metrics": metrics})
+    write_page(run_path)
+    return metrics
+
+
+def _metrics(data: Data, test_probabilities: np.ndarray) -> dict[str, Any]:
+    classes = len(data.class_names)
+    test = score(data.test.labels, test_probabilities, data.class_names)
+    baseline = score(data.test.labels, pixel_probabilities(data.train, data.test.images, classes), data.class_names)
+    optimum = data.optimum
+    closed = None if optimum is None else gap_closed(test["accuracy"], baseline["accuracy"], optimum["accuracy"])
+    return {"validation": {}, "test": test, "baseline": baseline, "optimum": optimum, "gap_closed": closed}
+
+
+def _predictions(data: Data, probabilities: np.ndarray) -> pd.DataFrame:
+    names = np.array(data.class_names)
+    predicted = probabilities.argmax(axis=1)
+    columns = {"label": names[data.test.labels], "predicted": names[predicted], "confidence": probabilities.max(axis=1)}
+    return pd.DataFrame(columns | {f"p({name})": probabilities[:, label] for label, name in enumerate(names)})
+
+
+def _save_pictures(run: Run, data: Data, probabilities: np.ndarray, metrics: dict[str, Any]) -> None:
+    test, names = data.test, data.class_names
+    counts = confusion_matrix(test.labels, probabilities.argmax(axis=1), labels=np.arange(len(names)))
+    history = run.history()
+    if history:
+        levels = {"baseline": metrics["baseline"]["accuracy"]}
+        if data.optimum:
+            levels["optimum"] = data.optimum["accuracy"]
+        axes = {"loss": "loss (nats)", "accuracy": "accuracy (share of images)"}
+        figure = training_curves(history, axes, references={"accuracy": levels})
+        run.save_figure(figure, "curves", caption="Loss and accuracy over training, beside the baseline.")
+    run.save_figure(
+        plots.confusion(counts, names), "confusion", caption="What is taken for what: rows are the truth, row by row."
+    )
+    run.save_figure(
+        plots.per_class(metrics["test"]["per_class"]), "per_class", caption="Each class with its 95 % intervals."
+    )
+    run.save_figure(
+        plots.misclassified(test.images, test.labels, probabilities, names),
+        "misclassified",
+        caption="The mistakes made with most confidence: the truth above, the prediction below.",
+    )
+    run.save_figure(
+        plots.sample_predictions(test.images, test.labels, probabilities, names),
+        "sample_predictions",
+        caption="Test images drawn at random, with the prediction and its confidence.",
+    )
+    run.save_figure(
+        plots.reliability(calibration(test.labels, probabilities)),
+        "reliability",
+        caption="Accuracy against confidence; on the dashed line, confidence can be taken at its word.",
     )
