@@ -9,8 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dl_shared.data.image_formats import Decoded
-from dl_shared.data.image_sets import Split
+from dl_shared.data.image_sets import Decoded, Split
 from dl_shared.errors import InputError
 from dl_shared.files import cache_dir, fingerprint, read_json, write_json
 

@@ -1,9 +1,13 @@
 """The image data sets we know: their shapes, classes, terms, and where they are published."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int64, UInt8
+
+from dl_shared.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,36 @@ class Split:
 
 
 @dataclass(frozen=True)
+class Decoded:
+    """What a layout holds. Without a test part of its own, `test` is None."""
+
+    train: Split
+    test: Split | None
+    class_names: tuple[str, ...]
+    quirks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A recognised layout: the files that make it up, and how to decode them."""
+
+    kind: str
+    files: tuple[Path, ...]
+    read: Callable[[], Decoded]
+
+
+def one_folder(files: Iterable[Path], what: str) -> None:
+    """Refuse files that lie in several folders, where they would be parts of several data sets.
+
+    Raises:
+        InputError: naming the folders.
+    """
+    folders = sorted({str(file.parent) for file in files})
+    if len(folders) > 1:
+        raise InputError(f"{what} lie in several folders, give one of them: {', '.join(folders[:4])}")
+
+
+@dataclass(frozen=True)
 class Mirror:
     """One place that serves a data set: files to fetch, and the MD5 its authors or torchvision publish for each."""
 
@@ -37,6 +71,8 @@ class ImageSet:
     title: str
     shape: tuple[int, int, int]
     """Height, width, channels."""
+    rows: tuple[int, int]
+    """Training and test images of the official release."""
     class_names: tuple[str, ...]
     hub_id: str
     mirrors: tuple[Mirror, ...]
@@ -63,6 +99,7 @@ IMAGE_SETS: dict[str, ImageSet] = {
             "cifar10",
             "CIFAR-10",
             (32, 32, 3),
+            (50_000, 10_000),
             ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
             "uoft-cs/cifar10",
             (
@@ -77,6 +114,7 @@ IMAGE_SETS: dict[str, ImageSet] = {
             "mnist",
             "MNIST",
             (28, 28, 1),
+            (60_000, 10_000),
             tuple("0123456789"),
             "ylecun/mnist",
             (
@@ -89,6 +127,7 @@ IMAGE_SETS: dict[str, ImageSet] = {
             "fashion_mnist",
             "Fashion-MNIST",
             (28, 28, 1),
+            (60_000, 10_000),
             ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
             "zalando-datasets/fashion_mnist",
             (

@@ -1,15 +1,21 @@
 """Load labelled images from the sample generator, the public source, or a path in any of the known layouts."""
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Int64
 
+from dl_shared.data.image_batches import recognise_archive, recognise_batches
 from dl_shared.data.image_cache import decoded_once
-from dl_shared.data.image_formats import Decoded, Layout, recognise_parquet
-from dl_shared.data.image_sets import IMAGE_SETS, ImageSet, Split
+from dl_shared.data.image_folders import recognise_folders, recognise_kaggle
+from dl_shared.data.image_hub import fetch
+from dl_shared.data.image_idx import recognise_idx
+from dl_shared.data.image_parquet import recognise_parquet
+from dl_shared.data.image_sets import IMAGE_SETS, Decoded, ImageSet, Layout, Split
 from dl_shared.errors import InputError
+from dl_shared.files import fingerprint
 from dl_shared.sample.images import make_images
 
 CARVED_SEED = 0  # a test part carved out of the training part is the same in every run, whatever the run's seed
@@ -52,22 +58,24 @@ def load_images(source: str, dataset: str = "cifar10", *, seed: int = 0) -> Load
     spec = IMAGE_SETS[dataset]
     if source == "sample":
         return _load_sample(spec, seed)
-    path = Path(source).expanduser()
+    if source == "hub":
+        fetched = fetch(spec)
+        path, origin = fetched.path, fetched.origin
+    else:
+        path, origin = Path(source).expanduser(), source
     layout = recognise(path, spec)
     stored = decoded_once(f"{dataset} {layout.kind}", layout.files, lambda: _completed(layout.read(), spec, layout))
     return LoadedImages(
         stored.train,
         stored.test,
         stored.class_names,
-        f"{spec.title}, {layout.kind}, {path}",
+        f"{spec.title} from {origin} ({layout.kind})",
         stored.fingerprint,
         stored.quirks,
     )
 
 
 def _load_sample(spec: ImageSet, seed: int) -> LoadedImages:
-    from dl_shared.files import fingerprint
-
     height, _, channels = spec.shape
     sample = make_images(seed=seed, size=height, channels=channels)
     train, test = Split(sample.train_images, sample.train_labels), Split(sample.test_images, sample.test_labels)
@@ -77,18 +85,41 @@ def _load_sample(spec: ImageSet, seed: int) -> LoadedImages:
 
 
 def recognise(path: Path, spec: ImageSet) -> Layout:
-    """The layout of the files at a path.
+    """The layout of the files at a path, be it a folder or a single archive.
 
     Raises:
         InputError: if nothing lies there, or nothing we know.
     """
     if not path.exists():
-        raise InputError(f"{path} does not exist: give the path of {spec.title}, or `sample`, or `hub`")
-    files = sorted(file for file in path.rglob("*") if file.is_file())
-    layout = recognise_parquet(files, spec)
+        raise InputError(f"{path} does not exist: give a path to {spec.title}, or `sample`, or `hub`")
+    files = _files_below(path)
+    if not files:
+        raise InputError(f"{path} is empty: give a path to {spec.title}, or `sample`, or `hub`")
+    layout = (
+        recognise_parquet(files, spec)
+        or recognise_batches(files, spec)
+        or recognise_idx(files, spec)
+        or recognise_kaggle(files, spec)
+        or recognise_folders(files, spec, path)
+        or recognise_archive(files, spec)
+    )
     if layout is None:
-        raise InputError(f"{path} holds no images in a known layout")
+        raise InputError(
+            f"{path} holds no labelled images in a layout we know: Parquet files, CIFAR-10 batches or their archive, "
+            "IDX files, a folder per class, or Kaggle's train folder with trainLabels.csv"
+        )
     return layout
+
+
+def _files_below(path: Path) -> list[Path]:
+    """All files, in order, hidden ones left out; the path itself when it is a file."""
+    if path.is_file():
+        return [path]
+    found = []
+    for folder, subfolders, names in os.walk(path):
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        found += [Path(folder, name) for name in sorted(names) if not name.startswith(".")]
+    return found
 
 
 def _completed(decoded: Decoded, spec: ImageSet, layout: Layout) -> Decoded:
@@ -96,12 +127,19 @@ def _completed(decoded: Decoded, spec: ImageSet, layout: Layout) -> Decoded:
     for part, split in (("training", decoded.train), ("test", decoded.test)):
         if split is not None:
             _check(split, decoded.class_names, f"{layout.kind} ({layout.files[0]}): the {part} part")
-    if decoded.test is not None:
-        return decoded
-    held_out = stratified_mask(decoded.train.labels, CARVED_FRACTION, CARVED_SEED)
-    train, test = decoded.train.rows(~held_out), decoded.train.rows(held_out)
-    note = f"no labelled test part: {len(test):,} of {len(decoded.train):,} training images were set aside as one"
-    return replace(decoded, train=train, test=test, quirks=(*decoded.quirks, note))
+    train, test, notes = decoded.train, decoded.test, list(decoded.quirks)
+    if decoded.class_names != spec.class_names:
+        notes.append(f"the {len(decoded.class_names)} classes are not those of {spec.title}")
+    if test is None:
+        held_out = stratified_mask(train.labels, CARVED_FRACTION, CARVED_SEED)
+        notes.append(f"no test part: {held_out.sum():,} of {len(train):,} training images were set aside as one")
+        train, test = train.rows(~held_out), train.rows(held_out)
+    if (len(train), len(test)) != spec.rows:
+        official = "{:,} and {:,}".format(*spec.rows)
+        notes.append(
+            f"{len(train):,} training and {len(test):,} test images, where the official release has {official}"
+        )
+    return replace(decoded, train=train, test=test, quirks=tuple(notes))
 
 
 def _check(split: Split, class_names: tuple[str, ...], where: str) -> None:

@@ -1,13 +1,8 @@
-"""Recognise a layout of image files by what lies there, and decode it.
-
-Parquet files, a folder per class and Kaggle's labelled folder hold encoded images and are read here; CIFAR-10's batches
-and IDX files hold raw pixels and are read by `image_batches`.
-"""
+"""Parquet files of encoded images with labels, as the Hugging Face hub serves them."""
 
 import json
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,32 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dl_shared.data.image_files import decode_image
-from dl_shared.data.image_sets import ImageSet, Split
+from dl_shared.data.image_sets import Decoded, ImageSet, Layout, Split, one_folder
 from dl_shared.errors import InputError
-
-IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"}
-
-
-@dataclass(frozen=True)
-class Decoded:
-    """What a layout holds. Without a test part of its own, `test` is None."""
-
-    train: Split
-    test: Split | None
-    class_names: tuple[str, ...]
-    quirks: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Layout:
-    """A recognised layout: the files that make it up, and how to decode them."""
-
-    kind: str
-    files: tuple[Path, ...]
-    read: Callable[[], Decoded]
-
-
-# --- Parquet, as the Hugging Face hub serves it -------------------------------------------------------------------
 
 IMAGE_COLUMNS, LABEL_COLUMNS = ("img", "image", "images"), ("label", "labels", "fine_label")
 
@@ -53,6 +24,9 @@ def recognise_parquet(files: Sequence[Path], spec: ImageSet) -> Layout | None:
         return None
     parts = {part: sorted(file for file in parquet if _part_of(file) == part) for part in ("train", "test")}
     used = (*parts["train"], *parts["test"])
+
+    for part, found in parts.items():
+        one_folder(found, f"Parquet files of the {part} part")
 
     def read() -> Decoded:
         for part, found in parts.items():
