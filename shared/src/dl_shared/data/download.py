@@ -16,7 +16,7 @@ from dl_shared.progress import progress
 
 TIMEOUT = (5.0, 30.0)  # seconds to connect, and between two pieces of the answer
 ATTEMPTS = 5
-CHUNK = 1 << 18
+CHUNK = 1 << 14  # bytes; what has come of a chunk is lost when the connection breaks
 
 
 class DownloadError(InputError):
@@ -37,7 +37,7 @@ def download(url: str, target: Path, *, md5: str | None = None, attempts: int = 
         url: http or https.
         target: the file to make; its folder is made too.
         md5: hexadecimal; guards against damage, not against malice.
-        attempts: how often a broken connection or a busy server is tried again.
+        attempts: how many attempts in a row may bring nothing: no connection, a busy server.
         pause: seconds before the second attempt, doubled for each further one.
 
     Raises:
@@ -49,14 +49,17 @@ def download(url: str, target: Path, *, md5: str | None = None, attempts: int = 
     with _locked(target.with_name(target.name + ".part")) as part:
         if target.exists():  # another process has fetched it while we waited for the lock
             return target
-        for attempt in range(attempts):
+        failures = 0
+        while True:
+            had = part.seek(0, os.SEEK_END)
             try:
                 _receive(url, part, f"download {target.name}")
                 break
-            except (_Interrupted, requests.ConnectionError, requests.Timeout) as error:
-                if attempt == attempts - 1:
+            except _WORTH_ANOTHER as error:
+                failures = 1 if part.seek(0, os.SEEK_END) > had else failures + 1
+                if failures >= attempts:
                     raise DownloadError(f"{url} cannot be fetched: {_reason(error)}") from None
-                time.sleep(pause * 2**attempt)
+                time.sleep(pause * 2 ** (failures - 1))
             except requests.RequestException as error:  # a malformed address, an endless redirection
                 raise DownloadError(f"{url} cannot be fetched: {_reason(error)}") from None
         if md5 is not None and (found := _md5(part)) != md5:
@@ -66,6 +69,9 @@ def download(url: str, target: Path, *, md5: str | None = None, attempts: int = 
         os.fsync(part.fileno())
         Path(part.name).replace(target)
     return target
+
+
+_WORTH_ANOTHER = (_Interrupted, requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
 
 
 @contextmanager
@@ -119,7 +125,8 @@ def _md5(part: BinaryIO) -> str:
 def _reason(error: Exception) -> str:
     """The innermost message of what requests and urllib3 wrap into each other, on one line."""
     text = str(error)
-    for marker in ("NameResolutionError", "NewConnectionError", "ConnectTimeoutError"):
-        if marker in text:
-            return "no connection to the server"
+    if any(marker in text for marker in ("NameResolutionError", "NewConnectionError", "ConnectTimeoutError")):
+        return "no connection to the server"
+    if "IncompleteRead" in text or "Connection broken" in text:
+        return "the connection keeps breaking off; the same command goes on where it stopped"
     return " ".join(text.split())

@@ -71,7 +71,10 @@ def _fitted(path: Path, size: int, channels: int) -> UInt8[np.ndarray, "size siz
                     image = image.convert("RGBA")
                     image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
                 image = image.convert("RGB" if channels == 3 else "L")
-                fitted = ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
+                side = min(image.size)
+                left, top = ((length - side) // 2 for length in image.size)
+                middle = image.crop((left, top, left + side, top + side))
+                fitted = middle.resize((size, size), Image.Resampling.LANCZOS)
     except _DAMAGE:
         raise InputError(f"{path} is not a readable image: the file is damaged or of another kind") from None
     return np.asarray(fitted).reshape(size, size, channels)
