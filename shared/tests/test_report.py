@@ -92,7 +92,8 @@ def make_run(root, *, project="flax-cifar10", result=0.9, seed=0, fingerprint="a
 def make_unfinished(root, error):
     started = Run.start("flax-cifar10", Config(), task="cifar10", framework="flax", primary="accuracy", runs_dir=root)
     with contextlib.suppress(type(error)), started as run:
-        run.log(step=7, epoch=1, split="validation", accuracy=0.5125, loss=1.25)
+        run.log(step=7, epoch=1, split="validation", accuracy=0.25, loss=1.5)
+        run.log(step=14, epoch=2, split="validation", accuracy=0.5125, loss=1.25)
         raise error
     return started.path
 
@@ -109,12 +110,24 @@ def test_a_page_shows_the_figures_pictures_tables_and_costs(tmp_path):
     add_picture(run, "confusion", "Which class is taken for which.")
     add_picture(run, "curves", "Loss falls.")
     write_json(run / "evaluations" / "20261121T101112Z.json", {"data": "other", "metrics": {"accuracy": 0.71}})
+    split = {"test": {"accuracy": 0.72, "classes": {"cow": {"f1": 0.5}}}, "baseline": {"accuracy": 0.31}}
+    write_json(run / "evaluations" / "20261122T101112Z.json", {"data": {"source": "hub"}, "metrics": split})
     path = write_page(run)
     assert path == run / "report.html"
     page = Page(path)
     for text in (
         *("0.9000", "95 % interval 0.8800 to 0.9100", "0.4000", "0.9500", "90.9\xa0%"),
-        *("cat", "0.8000 (0.7000 to 0.9000)", "2026-11-21 10:11:12 UTC", "0.7100"),
+        *(
+            "cat",
+            "0.8000 (0.7000 to 0.9000)",
+            "2026-11-21 10:11:12 UTC",
+            "on other",
+            "0.7100",
+            "on hub",
+            "0.7200",
+            "0.3100",
+            "cow",
+        ),
         *("5 min 41 s", "2,778,890", "ab" * 32, "learning_rate", "0.003"),
     ):
         assert text in page.text, text
@@ -361,4 +374,4 @@ def test_numbers_read_as_people_write_them():
     assert [seconds(value) for value in (0.25, 100.0, 125, 8000)] == ["0.25 s", "100 s", "2 min 5 s", "2 h 13 min"]
     assert [size(value) for value in (512, 1536, 3 * 2**30)] == ["512 B", "1.5 KiB", "3 GiB"]
     assert [words(name) for name in ("bits_per_character", "rmse_log")] == ["bits per character", "RMSE log"]
-    assert [moment(name) for name in ("20261121T101112Z-0a", "mine")] == ["2026-11-21 10:11:12 UTC", "mine"]
+    assert [moment(name) for name in ("20261121T101112.5Z", "mine")] == ["2026-11-21 10:11:12 UTC", "mine"]

@@ -64,6 +64,8 @@ def slices(
             axes.set_xlim(-0.5, len(labels) - 0.5)
         elif name in logarithmic:
             axes.set_xscale("log")
+        elif (places == np.round(places)).all():
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel(literal(name))
     for axes in grid.flat[len(options) :]:
         axes.set_visible(False)
@@ -91,14 +93,15 @@ def parallel(
     complete = trials[trials["state"] == "complete"].sort_values("value", ascending=maximize)
     fig, axes = figure("Trials as lines", width=max(6.0, 1.7 * len(options) + 2.5), height=4.6)
     heights, ends = zip(*(_heights(complete[name], name in logarithmic) for name in options), strict=True)
-    low, high = complete["value"].min(), complete["value"].max()
+    # A few hopeless trials must not use up the whole scale.
+    low, high = np.percentile(complete["value"], (15, 100) if maximize else (0, 85))
     colors = colormaps[SEQUENTIAL + "_r" if maximize else SEQUENTIAL]
     scale = Normalize(low, high if high > low else low + 1)
     for row, value in enumerate(complete["value"]):
         line = [column[row] for column in heights]
         axes.plot(range(len(options)), line, color=colors(scale(value)), linewidth=1.8, alpha=0.85)
     for place, (bottom, top) in enumerate(ends):
-        axes.axvline(place, color="#333333", linewidth=1)
+        axes.plot((place, place), (0, 1), color="#333333", linewidth=1, zorder=1)
         axes.text(place, -0.03, literal(bottom), ha="center", va="top", fontsize=9)
         axes.text(place, 1.03, literal(top), ha="center", va="bottom", fontsize=9)
     axes.set_xticks(range(len(options)), [literal(name) for name in options])
@@ -108,7 +111,7 @@ def parallel(
     axes.set_xlim(-0.3, max(len(options) - 0.7, 0.3))
     axes.grid(visible=False)
     axes.spines[["left", "bottom"]].set_visible(False)
-    fig.colorbar(ScalarMappable(scale, colors), ax=axes, label=literal(metric))
+    fig.colorbar(ScalarMappable(scale, colors), ax=axes, label=literal(metric), extend="min" if maximize else "max")
     return fig
 
 

@@ -15,7 +15,7 @@ from dl_shared.report.record import (
     read_pictures,
     read_record,
 )
-from dl_shared.report.render import NOTHING, embed, moment, score, sentence, tabulate, words, write_html
+from dl_shared.report.render import NOTHING, Table, embed, moment, score, sentence, tabulate, words, write_html
 
 _FILES = ("config.json", "metrics.jsonl", "summary.json", "predictions.parquet")
 
@@ -46,7 +46,7 @@ def write_page(path: Path, output: Path | None = None) -> Path:
         figures=_figures(record),
         scale=scale(record),
         pictures=pictures or _so_far(record),
-        scores=_scores(record),
+        scores=_scores(record.section("metrics")),
         tables=tabulate(record.section("metrics", "test"))[1],
         evaluations=[_evaluation(stem, values) for stem, values in evaluations],
         latest=_latest(record),
@@ -130,32 +130,44 @@ def scale(record: RunRecord) -> Scale | None:
     )
 
 
-def _scores(record: RunRecord) -> list[dict[str, str]]:
+def _scores(metrics: Mapping[str, Any]) -> Table | None:
     """Every single metric: on test data with its interval, on validation data, of the baseline, of the optimum."""
-    splits = {split: record.section("metrics", split) for split in ("test", "validation", "baseline", "optimum")}
+    splits = {split: _mapping(metrics.get(split)) for split in ("test", "validation", "baseline", "optimum")}
     names = dict.fromkeys(
         name
         for values in splits.values()
         for name, value in values.items()
         if as_number(value) is not None and not name.endswith("_ci")
     )
-    rows = []
-    for name in names:
-        interval = as_interval(splits["test"].get(f"{name}_ci"))
-        row = {split: score(values.get(name)) for split, values in splits.items()}
-        row["interval"] = f"{score(interval[0])} to {score(interval[1])}" if interval else NOTHING
-        rows.append({"name": words(name), **row})
-    return rows
+    intervals = {name: as_interval(splits["test"].get(f"{name}_ci")) for name in names}
+    columns = {split: [score(values.get(name)) for name in names] for split, values in splits.items()}
+    spans = [f"{score(span[0])} to {score(span[1])}" if span else NOTHING for span in intervals.values()]
+    columns = {"test": columns.pop("test"), "95 % interval": spans, **columns}
+    filled = {title: cells for title, cells in columns.items() if set(cells) != {NOTHING}}
+    if not names:
+        return None
+    rows = zip(names, zip(*filled.values(), strict=True), strict=True)
+    return Table("Scores", tuple(filled), tuple((words(name), cells) for name, cells in rows))
 
 
 def _evaluation(stem: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """A later evaluation: its metrics lie under `metrics`, by split or, like those of the test split, plainly."""
     source = values.get("data")
     if isinstance(source, Mapping):
         source = source.get("source")
-    metrics = values.get("metrics")
-    scored = metrics if isinstance(metrics, Mapping) else {n: value for n, value in values.items() if n != "data"}
-    singles, tables = tabulate(scored)
-    return {"when": moment(stem), "source": source, "singles": singles, "tables": tables}
+    metrics = _mapping(values.get("metrics")) or {name: value for name, value in values.items() if name != "data"}
+    if not isinstance(metrics.get("test"), Mapping):
+        metrics = {"test": metrics}
+    return {
+        "when": moment(stem),
+        "source": source,
+        "scores": _scores(metrics),
+        "tables": tabulate(metrics["test"])[1],
+    }
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _latest(record: RunRecord) -> list[tuple[str, dict[str, str]]]:
@@ -177,5 +189,8 @@ def _so_far(record: RunRecord) -> list[Picture]:
     if followed is None:
         return []
     name, split = followed
-    figure = comparison.curves({split: comparison.curve(record.history, name, split)}, words(name), "Training so far")
+    points = comparison.curve(record.history, name, split)
+    if len(points) < 2:
+        return []
+    figure = comparison.curves({split: points}, words(name), "Training so far")
     return [embed(figure, f"{split} {name}", f"{sentence(words(name))} on the {split} data so far.")]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 NOTHING = "\N{EN DASH}"
-_ABBREVIATIONS = {name: name.upper() for name in ("mae", "rmse", "mape", "mase", "f1", "r2", "bleu", "crps")}
+_ABBREVIATIONS = {name: name.upper() for name in ("mae", "rmse", "mape", "mase", "f1", "r2", "bleu", "crps", "ece")}
 
 
 def write_html(path: Path, template: str, **values: Any) -> Path:
@@ -74,14 +74,14 @@ def percent(value: Any) -> str:
 
 def plain(value: Any) -> str:
     """A value as its owner would type it."""
-    if value is None:
+    if value is None or value == "":
         return NOTHING
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, list | tuple):
-        return ", ".join(plain(item) for item in value)
+        return ", ".join(plain(item) for item in value) or "none"
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {plain(item)}" for name, item in value.items())
     return str(value)
@@ -113,7 +113,7 @@ def size(value: Any) -> str:
 def moment(stamp: str) -> str:
     """`20261121T101112Z`, with or without more behind it, as people write a time; other text stays."""
     try:
-        return datetime.strptime(stamp[:16], "%Y%m%dT%H%M%SZ").strftime("%Y-%m-%d %H:%M:%S UTC")
+        return datetime.strptime(stamp[:15], "%Y%m%dT%H%M%S").strftime("%Y-%m-%d %H:%M:%S UTC")
     except ValueError:
         return stamp
 
