@@ -117,7 +117,16 @@ def read_houses(path: Path, *, priced: bool = True) -> Houses:
     """
     if path.is_dir():
         path = path / "train.csv"
-    frame = _read_csv(path)
+    return parse_houses(_read_csv(path), path, priced=priced)
+
+
+def parse_houses(frame: pd.DataFrame, path: Path | str, *, priced: bool = True) -> Houses:
+    """Houses from a table of text cells; `path` is what messages call it.
+
+    Raises:
+        InputError: as :func:`read_houses`.
+    """
+    frame = frame.mask(frame == "NA")
     wanted = [ID, *NUMERIC, *CATEGORICAL, *([PRICE] if priced else [])]
     if missing := [column for column in wanted if column not in frame.columns]:
         hint = "; give a file in the columns of Kaggle's train.csv"
@@ -132,15 +141,11 @@ def read_houses(path: Path, *, priced: bool = True) -> Houses:
     if (repeated := frame[ID][frame[ID].duplicated()]).size:
         raise InputError(f"{path}: {ID} {_some(repeated.unique())} occurs more than once; keep one row for each house")
     prices = _prices(path, frame) if priced else None
-    return Houses(tidy(frame, path), ids.astype(np.int64), prices)
+    return Houses(_tidy(frame, path), ids.astype(np.int64), prices)
 
 
-def tidy(frame: pd.DataFrame, path: Path | str = "the table") -> pd.DataFrame:
-    """The 79 features of a table of text cells in which `NA` or nothing stands for both absent and missing.
-
-    Raises:
-        InputError: on a number that is none, or negative.
-    """
+def _tidy(frame: pd.DataFrame, path: Path | str) -> pd.DataFrame:
+    """The 79 features; an empty cell stands for both absent and missing, and becomes one or the other."""
     columns: dict[str, pd.Series] = {}
     for name in NUMERIC:
         columns[name] = pd.Series(_numbers(path, frame, name))
@@ -169,7 +174,7 @@ def missing_counts(features: pd.DataFrame) -> pd.DataFrame:
 def _read_csv(path: Path) -> pd.DataFrame:
     """Cells as text; only `NA` and nothing are missing, so that `None` (no masonry veneer) stays a category."""
     try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False, na_values=["NA", ""], encoding="utf-8-sig")
+        return pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""], encoding="utf-8-sig")
     except FileNotFoundError:
         raise InputError(f"{path} does not exist; give Kaggle's train.csv or the folder that holds it") from None
     except pd.errors.EmptyDataError:
@@ -188,7 +193,7 @@ def _numbers(path: Path | str, frame: pd.DataFrame, column: str) -> Float[np.nda
     return numbers
 
 
-def _prices(path: Path, frame: pd.DataFrame) -> Float[np.ndarray, "rows"]:
+def _prices(path: Path | str, frame: pd.DataFrame) -> Float[np.ndarray, "rows"]:
     prices = _numbers(path, frame, PRICE)
     wrong = np.flatnonzero(~(prices > 0))
     if wrong.size:

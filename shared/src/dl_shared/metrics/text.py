@@ -85,7 +85,7 @@ def distinct_n(texts: Sequence[str], n: int) -> float:
     """Different n-grams of words / all n-grams of words (Li et al. 2016); 0 when there is none."""
     if n < 1:
         raise ValueError(f"n must be at least 1, got {n}")
-    grams = []
+    grams: list[tuple[str, ...]] = []
     for text in texts:
         tokens = words(text)
         grams += zip(*(tokens[i:] for i in range(n)), strict=False)

@@ -3,8 +3,8 @@
 The opinion of a review is that of its verdict sentence. A verdict may be negated from a distance ("nobody in the room
 thought the plot was dull") or set against its opposite, where the main clause decides: "the cast was superb , but the
 plot was dull", "although the cast was superb , the plot was dull", "the plot was dull , although the cast was superb".
-So most reviews hold praise and blame in equal measure, and counts of words, or of pairs of them, cannot tell which
-wins. Every opinion and every form is equally likely for either label.
+So half of the reviews hold praise and blame in equal measure, and counts of words, or of pairs of them, cannot tell
+which wins. Every form is as likely for one label as for the other.
 """
 
 from dataclasses import dataclass
@@ -13,28 +13,25 @@ import numpy as np
 from jaxtyping import Int
 
 FLIP_RATE = 0.05
-CONTRAST = 0.65  # chance that the verdict is set against its opposite
-NEGATION = 0.35  # chance that a clause says the contrary of its adjective
+CONTRAST = 0.5  # chance that the verdict is set against its opposite
+NEGATION = 0.2  # chance that a clause says the contrary of its adjective
 
-ASPECTS = ("plot", "cast", "music", "dialogue", "ending", "direction", "photography", "story", "acting", "pace")
-PRAISE = ("superb", "great", "moving", "clever", "funny", "gripping", "lovely", "fresh", "brilliant", "charming")
-BLAME = ("dull", "awful", "clumsy", "silly", "boring", "stale", "weak", "painful", "shallow", "dreadful")
+ASPECTS = ("plot", "cast", "music", "ending", "photography", "story")
+PRAISE = ("superb", "great", "moving", "clever", "funny", "gripping")
+BLAME = ("dull", "awful", "clumsy", "silly", "boring", "weak")
 NEGATORS = (
     "nobody in the room thought the {} was {}",
     "i would never say that the {} was {}",
-    "it is simply not true that the {} was {}",
     "i doubt that anyone found the {} {}",
 )
-PLAIN = ("the {} was {}", "i thought the {} was {}", "i must say that the {} was {}", "everyone found the {} {}")
+PLAIN = ("the {} was {}", "i must say that the {} was {}", "everyone found the {} {}")
 NEUTRAL = (
     "i saw this film on a rainy tuesday .",
     "my brother had lent me the disc .",
     "it runs for about two hours .",
     "the film was shot in a small town near the coast .",
     "it is the second film by this director .",
-    "there are three main characters and a dog .",
     "we watched it after dinner .",
-    "the book came out ten years before .",
 )
 
 
