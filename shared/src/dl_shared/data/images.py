@@ -92,10 +92,25 @@ def recognise(path: Path, spec: ImageSet) -> Layout:
     """
     if not path.exists():
         raise InputError(f"{path} does not exist: give a path to {spec.title}, or `sample`, or `hub`")
-    files = _files_below(path)
-    if not files:
+    if not _files_below(path):
         raise InputError(f"{path} is empty: give a path to {spec.title}, or `sample`, or `hub`")
-    layout = (
+    layout = find_layout(path, spec)
+    if layout is None:
+        raise InputError(
+            f"{path} holds no labelled images in a layout we know: Parquet files, CIFAR-10 batches or their archive, "
+            "IDX files, a folder per class, or Kaggle's train folder with trainLabels.csv"
+        )
+    return layout
+
+
+def find_layout(path: Path, spec: ImageSet) -> Layout | None:
+    """The layout of the files at a path, if it is one we know.
+
+    Raises:
+        InputError: if it is one, but of several data sets at once.
+    """
+    files = _files_below(path)
+    return (
         recognise_parquet(files, spec)
         or recognise_batches(files, spec)
         or recognise_idx(files, spec)
@@ -103,12 +118,6 @@ def recognise(path: Path, spec: ImageSet) -> Layout:
         or recognise_folders(files, spec, path)
         or recognise_archive(files, spec)
     )
-    if layout is None:
-        raise InputError(
-            f"{path} holds no labelled images in a layout we know: Parquet files, CIFAR-10 batches or their archive, "
-            "IDX files, a folder per class, or Kaggle's train folder with trainLabels.csv"
-        )
-    return layout
 
 
 def _files_below(path: Path) -> list[Path]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +15,13 @@ from dl_shared.data.image_files import read_image_files
 from dl_shared.data.image_sets import Split
 from dl_shared.data.images import load_images, stratified_mask
 from dl_shared.errors import InputError
-from dl_shared.files import write_json
 from dl_shared.metrics import gap_closed
 from dl_shared.metrics.classification import calibration, score
 from dl_shared.plots import classification as plots
 from dl_shared.plots.curves import training_curves
 from dl_shared.report import write_page
 from dl_shared.runs import Run, read_summary
+from dl_shared.tasks.evaluation import save_evaluation
 
 __all__ = ["Data", "Split", "evaluate", "load", "read_image_files", "record_data", "report"]
 
@@ -142,10 +141,8 @@ def evaluate(
             "evaluate on data of the same classes"
         )
     metrics = _metrics(data, predict(data.test.images))
-    moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     described = {"source": data.source, "fingerprint": data.fingerprint, "rows": {"test": len(data.test)}}
-    write_json(run_path / "evaluations" / f"{moment}.json", {"data": described, "metrics": metrics})
-    write_page(run_path)
+    save_evaluation(run_path, data=described, metrics=metrics)
     return metrics
 
 
