@@ -17,8 +17,9 @@ def change_future(frame: pd.DataFrame, last_known: int, *, seed: int = 0) -> pd.
     later = slice(last_known + 1, None)
     days = len(frame) - last_known - 1
     factors = np.exp(np.cumsum(rng.normal(0.0, 0.1, days)) + rng.normal(0.0, 1.0))
+    wider = {"high": rng.uniform(1.0, 1.2, days), "low": rng.uniform(0.8, 1.0, days)}
     for name in frame.columns:
-        by = rng.uniform(0.1, 10.0, days) if name == "volume" else factors
+        by = rng.uniform(0.1, 10.0, days) if name == "volume" else factors * wider.get(name, 1.0)
         changed.iloc[later, changed.columns.get_loc(name)] = frame[name].to_numpy()[later] * by
     return changed
 

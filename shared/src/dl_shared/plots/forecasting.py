@@ -1,0 +1,167 @@
+"""Pictures of forecasts: beside the actual prices, by how far ahead, by when, and beside simpler methods."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Shaped
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from dl_shared.plots.style import COLORS, figure
+
+ACTUAL, RESULT, REFERENCE, OTHER = "#000000", COLORS[0], COLORS[1], "#8A8A8A"
+
+
+def forecasts_against_actual(
+    target_dates: Shaped[np.ndarray, " days"],
+    actual: Float[np.ndarray, " days"],
+    forecast: Float[np.ndarray, " days"],
+    persistence: Float[np.ndarray, " days"],
+    *,
+    title: str,
+    interval: tuple[Float[np.ndarray, " days"], Float[np.ndarray, " days"]] | None = None,
+    interval_label: str = "90 % interval",
+) -> Figure:
+    """Prices forecast a fixed number of days earlier, beside what came and beside the price on the day of forecast.
+
+    Below them the errors, since a forecast of tomorrow's price looks good beside any price chart.
+    """
+    fig, (prices, errors) = figure(title, rows=2, width=7.6, height=5.6, sharex=True, height_ratios=(2, 1))
+    if interval is not None:
+        prices.fill_between(target_dates, *interval, color=RESULT, alpha=0.2, linewidth=0, label=interval_label)
+    prices.plot(target_dates, actual, color=ACTUAL, linewidth=1.4, label="actual")
+    prices.plot(target_dates, forecast, color=RESULT, linewidth=1.2, label="forecast")
+    prices.plot(target_dates, persistence, color=REFERENCE, linewidth=0.9, linestyle="--", label="persistence")
+    prices.set_ylabel("price (dollars, adjusted)")
+    prices.legend(fontsize=9, ncols=2)
+    errors.axhline(0, color=ACTUAL, linewidth=0.8)
+    errors.plot(target_dates, persistence - actual, color=REFERENCE, linewidth=0.9, linestyle="--")
+    errors.plot(target_dates, forecast - actual, color=RESULT, linewidth=1.2)
+    errors.set_ylabel("error (dollars)")
+    locator = AutoDateLocator()
+    errors.xaxis.set_major_locator(locator)
+    errors.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    return fig
+
+
+def error_by_horizon(
+    scores: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    *,
+    metric: str = "mae",
+    label: str = "MAE (dollars)",
+    title: str = "Error by days ahead",
+) -> Figure:
+    """A line for each method over the days ahead, with its bootstrap interval as a band.
+
+    Args:
+        scores: method -> the `horizons` of its scores; the first is drawn as the result.
+        metric: which score; its interval is read from `<metric>_ci` where there is one.
+    """
+    fig, axis = figure(title)
+    for number, (name, horizons) in enumerate(scores.items()):
+        ahead = np.array([int(step) for step in horizons])
+        values = np.array([row[metric] for row in horizons.values()])
+        color = ACTUAL if name == "optimum" else COLORS[number % len(COLORS)]
+        width, line = (2.2, "-") if number == 0 else (1.3, ":" if name == "optimum" else "-")
+        axis.plot(ahead, values, line, color=color, marker="o", markersize=4, linewidth=width, label=_words(name))
+        if number == 0 and all(f"{metric}_ci" in row for row in horizons.values()):
+            low, high = np.array([row[f"{metric}_ci"] for row in horizons.values()]).T
+            axis.fill_between(ahead, low, high, color=color, alpha=0.18, linewidth=0)
+    axis.set_xlabel("trading days ahead")
+    axis.set_ylabel(label)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.legend(fontsize=9)
+    return fig
+
+
+def residuals(
+    forecasts: Float[np.ndarray, " rows"], targets: Float[np.ndarray, " rows"], *, title: str = "Residuals"
+) -> Figure:
+    """How the errors are spread, beside a normal curve of the same deviation, and how they go with the forecast.
+
+    Args:
+        forecasts: log returns.
+        targets: the actual ones.
+    """
+    error = 100 * (forecasts - targets)
+    fig, (left, right) = figure(title, cols=2, width=8.6)
+    edge = np.quantile(np.abs(error), 0.999)
+    left.hist(error, bins=np.linspace(-edge, edge, 61), density=True, color=RESULT, alpha=0.75)
+    grid, deviation = np.linspace(-edge, edge, 301), error.std()
+    if deviation > 0:
+        normal = np.exp(-0.5 * ((grid - error.mean()) / deviation) ** 2) / (deviation * np.sqrt(2 * np.pi))
+        left.plot(grid, normal, color=REFERENCE, linewidth=1.6, label="normal, same deviation")
+        left.legend(fontsize=9)
+    left.set_yscale("log")
+    left.set_ylim(bottom=1e-4)
+    left.set_xlabel("forecast minus actual (%)")
+    left.set_ylabel("density")
+    shown = np.random.default_rng(0).permutation(len(error))[:4000]  # more points than that hide each other
+    right.scatter(100 * forecasts[shown], 100 * targets[shown], s=5, color=RESULT, alpha=0.25, linewidths=0)
+    right.axhline(0, color=REFERENCE, linewidth=1.2, linestyle="--", label="no relation")
+    span = 100 * np.quantile(np.abs(forecasts), [0.999]) + 1e-9
+    line = np.array([-span[0], span[0]])
+    right.plot(line, line, color=ACTUAL, linewidth=1.2, label="perfect forecast")
+    right.set_ylim(-edge, edge)
+    right.set_xlabel("forecast return (%)")
+    right.set_ylabel("actual return (%)")
+    right.legend(fontsize=9)
+    return fig
+
+
+def error_by_group(
+    groups: Mapping[str, tuple[Sequence[str], Float[np.ndarray, " groups"], Float[np.ndarray, " groups"]]],
+    *,
+    title: str = "When it errs",
+) -> Figure:
+    """Mean absolute error of forecast and persistence side by side, a panel for each way of grouping the rows.
+
+    Args:
+        groups: panel label -> names of the groups, the errors of the forecast and of persistence, percent.
+    """
+    widths = [len(names) + 1.5 for names, _, _ in groups.values()]
+    fig, axes = figure(title, cols=len(groups), width=9.0, height=4.2, squeeze=False, width_ratios=widths, sharey=True)
+    for axis, (label, (names, errors, reference)) in zip(axes[0], groups.items(), strict=True):
+        place = np.arange(len(names))
+        axis.bar(place - 0.2, reference, width=0.4, color=REFERENCE, label="persistence")
+        axis.bar(place + 0.2, errors, width=0.4, color=RESULT, label="forecast")
+        axis.set_xticks(place, names, fontsize=9)
+        axis.set_xlabel(label)
+        axis.grid(visible=False, axis="x")
+    axes[0, 0].set_ylabel("mean absolute error (%)")
+    axes[0, -1].legend(fontsize=9)
+    return fig
+
+
+def skill_bars(
+    scores: Mapping[str, Mapping[str, Any]], *, result: str, title: str = "Skill against persistence"
+) -> Figure:
+    """1 - MAE / MAE of persistence for each method, with its interval; above 0 is better than persistence.
+
+    Args:
+        scores: method -> a dict with `skill` and, where known, `skill_ci`.
+        result: the method to stand out.
+    """
+    names = sorted(scores, key=lambda name: scores[name]["skill"])
+    skills = np.array([scores[name]["skill"] for name in names])
+    intervals = np.array([scores[name].get("skill_ci", [scores[name]["skill"]] * 2) for name in names])
+    fig, axis = figure(title, height=1.2 + 0.45 * len(names))
+    colors = [RESULT if name == result else COLORS[2] if name == "optimum" else OTHER for name in names]
+    place = np.arange(len(names))
+    axis.barh(place, skills, color=colors, height=0.65)
+    axis.hlines(place, intervals[:, 0], intervals[:, 1], color=ACTUAL, linewidth=1.4)
+    axis.axvline(0, color=ACTUAL, linewidth=1)
+    right = max(intervals.max(), skills.max(), 0.0)
+    for y, value in zip(place, skills, strict=True):
+        axis.annotate(f"{value:+.3f}", (right, y), (6, 0), textcoords="offset points", va="center", fontsize=9)
+    axis.set_yticks(place, [_words(name) for name in names])
+    axis.set_xlabel("skill (bars), 95 % bootstrap interval (lines)")
+    axis.grid(visible=False, axis="y")
+    axis.margins(x=0.12)
+    return fig
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
