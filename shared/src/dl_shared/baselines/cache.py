@@ -31,7 +31,7 @@ def cached(
     if objects := [key for key, value in result.items() if value.dtype.hasobject]:
         raise ValueError(f"baseline {name} returned arrays of objects: {', '.join(objects)}")
     with atomic_path(path) as temporary:
-        np.savez_compressed(temporary, **result)
+        np.savez_compressed(temporary, allow_pickle=False, **result)  # type: ignore[arg-type]  # arrays, not options
     return result
 
 

@@ -6,8 +6,8 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedRandom
 from pathlib import Path
-from typing import BinaryIO
 
 import requests
 
@@ -75,7 +75,7 @@ _WORTH_ANOTHER = (_Interrupted, requests.ConnectionError, requests.Timeout, requ
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[BinaryIO]:
+def _locked(path: Path) -> Iterator[BufferedRandom]:
     """Open for appending, by one process at a time; removed when nothing has arrived."""
     with path.open("a+b") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -86,7 +86,7 @@ def _locked(path: Path) -> Iterator[BinaryIO]:
                 path.unlink()
 
 
-def _receive(url: str, part: BinaryIO, label: str) -> None:
+def _receive(url: str, part: BufferedRandom, label: str) -> None:
     """Append what is missing. A server that ignores the range, or has another file by now, starts us from nothing."""
     have = part.seek(0, os.SEEK_END)
     headers = {"Accept-Encoding": "identity"}  # ranges and lengths count the file's own bytes
@@ -116,7 +116,7 @@ def _receive(url: str, part: BinaryIO, label: str) -> None:
             raise _Interrupted(f"the connection broke off after {have + arrived:,} of {have + length:,} bytes")
 
 
-def _md5(part: BinaryIO) -> str:
+def _md5(part: BufferedRandom) -> str:
     part.flush()
     part.seek(0)
     return hashlib.file_digest(part, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

@@ -97,9 +97,10 @@ def _from_the_hub(spec: ImageSet) -> Path:
 
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # a reminder about tokens is not for our users
     say(f"download {spec.title} from the Hugging Face hub ({spec.hub_id})")
-    options = {"repo_type": "dataset", "allow_patterns": list(PATTERNS), "etag_timeout": PATIENCE}
+    patterns = list(PATTERNS)
     try:
-        return Path(snapshot_download(spec.hub_id, **options))
+        found = snapshot_download(spec.hub_id, repo_type="dataset", allow_patterns=patterns, etag_timeout=PATIENCE)
+        return Path(found)
     except (HfHubHTTPError, LocalEntryNotFoundError, httpx.HTTPError, ConnectionError, TimeoutError) as error:
         raise DownloadError(" ".join(str(error).split())) from None
 

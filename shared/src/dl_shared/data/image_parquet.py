@@ -36,9 +36,9 @@ def recognise_parquet(files: Sequence[Path], spec: ImageSet) -> Layout | None:
                     f"{parquet[0].parent} has no {part} part: a Parquet file must have '{part}' in its name, "
                     f"found {names}"
                 )
-        names, notes = _class_names(parts["train"][0])
+        class_names, notes = _class_names(parts["train"][0])
         train, test = (_read_parquet(parts[part], spec.shape) for part in ("train", "test"))
-        return Decoded(train, test, names or spec.class_names, notes)
+        return Decoded(train, test, class_names or spec.class_names, notes)
 
     return Layout("Parquet files in the Hugging Face hub's layout", used or tuple(parquet), read)
 

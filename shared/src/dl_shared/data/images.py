@@ -143,7 +143,7 @@ def _completed(decoded: Decoded, spec: ImageSet, layout: Layout) -> Decoded:
         held_out = stratified_mask(train.labels, CARVED_FRACTION, CARVED_SEED)
         notes.append(f"no test part: {held_out.sum():,} of {len(train):,} training images were set aside as one")
         train, test = train.rows(~held_out), train.rows(held_out)
-    if (len(train), len(test)) != spec.rows:
+    if decoded.class_names == spec.class_names and (len(train), len(test)) != spec.rows:
         official = "{:,} and {:,}".format(*spec.rows)
         notes.append(
             f"{len(train):,} training and {len(test):,} test images, where the official release has {official}"
