@@ -209,10 +209,13 @@ def test_a_run_at_work_has_a_page(tmp_path):
         page = Page(write_page(run.path))
         run.update("metrics", validation={"accuracy": 0.61})
         validated = Page(write_page(run.path))
+    ended = Page(run.path / "report.html")
     assert "running" in page.text
     assert "not measured yet" in page.text
     assert "0.6100" in validated.text
     assert "test data is still untouched" in validated.text
+    assert "finished" in ended.text, "the end of the run is on its page"
+    assert "running" not in ended.text
 
 
 @pytest.mark.parametrize(
@@ -314,6 +317,10 @@ def test_dl_report_writes_one_page_or_a_comparison(tmp_path, capsys, monkeypatch
     capsys.readouterr()
     assert main([str(run)]) == 0
     assert capsys.readouterr().out == f"{run / 'report.html'}\n"
+    opened = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    assert main([str(run), "--open"]) == 0
+    assert opened == [(run / "report.html").as_uri()]
     assert main(["last", "--output", "one.html"]) == 0
     assert (tmp_path / "one.html").is_file()
     (other / "report.html").unlink(missing_ok=True)

@@ -1,17 +1,20 @@
 """Searches: found optima, exact counts with several workers, kills, refusals, pictures."""
 
+import contextlib
 import dataclasses
 import json
 import math
 import multiprocessing
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
@@ -216,6 +219,43 @@ def _kill_during_trial(tmp_path, kill_at):
         process.send_signal(signal.SIGKILL)
         process.wait()
     return int(sign.read_text().rstrip("."))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_search_killed_again_and_again_ends_complete(tmp_path, workers):
+    """SIGKILL at random moments; one process then gives the trials of a search never stopped, two the exact number."""
+    code = (
+        "import sys, pathlib; sys.path.insert(0, sys.argv[1])\n"
+        "import test_tuning as t\n"
+        "t.search(pathlib.Path(sys.argv[2]), trials=20)\n"
+    )
+    delays = np.random.default_rng(workers).uniform(0, 0.8, size=6)
+    for number, delay in enumerate(delays):
+        arguments = [sys.executable, "-c", code, str(Path(__file__).parent), str(tmp_path / "killed")]
+        processes = [subprocess.Popen(arguments) for _ in range(workers)]
+        _wait_until(lambda least=number: _number_of_trials(tmp_path / "killed") > least)
+        time.sleep(delay)
+        for process in processes:
+            process.kill()
+            process.wait()
+    found = search(tmp_path / "killed", trials=20)
+    kept = choices(found)
+    assert len(kept) == 20
+    assert set(kept["state"]) <= {"complete", "pruned"}
+    if workers == 1:
+        pd.testing.assert_frame_equal(kept, choices(search(tmp_path / "whole", trials=20)))
+
+
+def _number_of_trials(folder):
+    database = folder / "flax-stocks" / "tuning" / "studies.db"
+    if not database.exists():
+        return 0
+    try:
+        with contextlib.closing(sqlite3.connect(database)) as connection:
+            return connection.execute("select count(*) from trials").fetchone()[0]
+    except sqlite3.OperationalError:  # its tables are being made
+        return 0
 
 
 @pytest.mark.slow

@@ -233,6 +233,10 @@ class Run:
         unit = 1 if sys.platform == "darwin" else 1024
         self.summary["cost"].setdefault("peak_memory_bytes", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
         self._write_summary()
+        if (self.path / "report.html").exists():  # written within the run, it still says "running"
+            from dl_shared.report import write_page
+
+            write_page(self.path)
 
     @property
     def resume_command(self) -> str:

@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from dl_shared.files import atomic_path, write_json, write_text
 from dl_shared.plots import tuning as plots
-from dl_shared.tuning import Choice, Tuning
+from dl_shared.tuning import Choice, Int, Tuning
 from dl_shared.tuning.search import REASON, SURPLUS, Plan
 
 if TYPE_CHECKING:
@@ -63,7 +63,8 @@ def table(trials: list[FrozenTrial], plan: Plan) -> pd.DataFrame:
         )
     columns = ["number", "state", "value", "seconds", "reason", *plan.space]
     frame = pd.DataFrame(rows, columns=columns)
-    return frame.astype({"value": "float64", "seconds": "float64"})
+    whole = {name: "Int64" for name, entry in plan.space.items() if isinstance(entry, Int)}  # a dead trial may lack it
+    return frame.astype({"value": "float64", "seconds": "float64", **whole})
 
 
 def _draw(plan: Plan, study: optuna.Study, trials: pd.DataFrame, metric: str) -> None:
