@@ -159,14 +159,24 @@ def _score(houses: Houses, predicted: np.ndarray) -> dict[str, Any]:
     return score_regression(predicted.astype(np.float64), _prices(houses))
 
 
+def baseline(data: Data) -> tuple[Float[np.ndarray, "test"], dict[str, Any]]:
+    """Prices of the test houses by ridge regression, in dollars, and their scores."""
+    prices = ridge_prices(data.train, data.test.features)
+    return prices, {"name": "ridge regression on the columns as they are", **_score(data.test, prices)}
+
+
 def _metrics(data: Data, predicted: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
     test = _score(data.test, predicted)
-    baseline_prices = ridge_prices(data.train, data.test.features)
-    baseline = {"name": "ridge regression on the columns as they are", **_score(data.test, baseline_prices)}
+    baseline_prices, baseline_scores = baseline(data)
     optimum = data.optimum
-    closed = None if optimum is None else gap_closed(test["rmse_log"], baseline["rmse_log"], optimum["rmse_log"])
-    metrics = {"validation": {}, "test": test, "baseline": baseline, "optimum": optimum, "gap_closed": closed}
-    return baseline_prices, metrics
+    closed = None if optimum is None else gap_closed(test["rmse_log"], baseline_scores["rmse_log"], optimum["rmse_log"])
+    return baseline_prices, {
+        "validation": {},
+        "test": test,
+        "baseline": baseline_scores,
+        "optimum": optimum,
+        "gap_closed": closed,
+    }
 
 
 def _save_pictures(

@@ -148,14 +148,24 @@ def _score(reviews: Reviews, probabilities: Float[np.ndarray, "reviews 2"]) -> d
     return scores | {name: value for name, value in positive.items() if name != "support"}
 
 
+def baseline(data: Data) -> tuple[Float[np.ndarray, "test 2"], dict[str, Any]]:
+    """Probabilities of the test reviews by TF-IDF and logistic regression, and their scores."""
+    probabilities = tfidf_probabilities(data.train.texts, data.train.labels, data.test.texts)
+    return probabilities, {"name": "TF-IDF and logistic regression", **_score(data.test, probabilities)}
+
+
 def _metrics(data: Data, probabilities: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
     test = _score(data.test, probabilities)
-    baseline_probabilities = tfidf_probabilities(data.train.texts, data.train.labels, data.test.texts)
-    baseline = {"name": "TF-IDF and logistic regression", **_score(data.test, baseline_probabilities)}
+    baseline_probabilities, baseline_scores = baseline(data)
     optimum = data.optimum
-    closed = None if optimum is None else gap_closed(test["f1"], baseline["f1"], optimum["f1"])
-    metrics = {"validation": {}, "test": test, "baseline": baseline, "optimum": optimum, "gap_closed": closed}
-    return baseline_probabilities, metrics
+    closed = None if optimum is None else gap_closed(test["f1"], baseline_scores["f1"], optimum["f1"])
+    return baseline_probabilities, {
+        "validation": {},
+        "test": test,
+        "baseline": baseline_scores,
+        "optimum": optimum,
+        "gap_closed": closed,
+    }
 
 
 def _predictions(data: Data, probabilities: np.ndarray, baseline_probabilities: np.ndarray) -> pd.DataFrame:

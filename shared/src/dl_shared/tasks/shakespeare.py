@@ -110,14 +110,11 @@ def _sample(seed: int, lines: int) -> Data:
     if lines < 100:
         raise InputError(f"a sample needs at least 100 lines, got {lines}")
     grammar, text = dialogue(), make_text(lines, seed)
-    train, validation, test = (
-        text[: lines * 85 // 100],
-        text[lines * 85 // 100 : lines * 9 // 10],
-        text[lines * 9 // 10 :],
-    )
-    optimum = likelihood_scores(sum(map(grammar.nats, test)), sum(map(len, test)))
-    parts = ["".join(part) for part in (train, validation, test)]
-    return Data(*parts, Vocabulary.of(parts[0]), f"sample: {lines} lines, seed {seed}", grammar, optimum)
+    cuts = lines * 85 // 100, lines * 9 // 10
+    train, validation, test = map("".join, (text[: cuts[0]], text[cuts[0] : cuts[1]], text[cuts[1] :]))
+    optimum = likelihood_scores(sum(map(grammar.nats, text[cuts[1] :])), len(test))
+    described = f"sample: {lines} lines, seed {seed}"
+    return Data(train, validation, test, Vocabulary.of(train), described, grammar, optimum)
 
 
 def prompts(data: Data, count: int = 50, before: int = 100, after: int = 100) -> list[Prompt]:
@@ -198,21 +195,29 @@ def evaluate(
     return metrics
 
 
+def baseline(data: Data) -> tuple[Float[np.ndarray, "test_characters"], dict[str, Any]]:
+    """Nats of each test character by the n-gram model, and its scores."""
+    fitted = ngram_baseline(data.train, data.validation, data.test, len(data.vocab))
+    name = f"{int(fitted['order'])}-gram, modified Kneser-Ney"
+    return fitted["nats"], {"name": name, **character_scores(fitted["nats"])}
+
+
 def _metrics(data: Data, test_nats: np.ndarray, samples: Sequence[Sample]) -> tuple[np.ndarray, dict[str, Any]]:
     if len(test_nats) != len(data.test_text):
         raise ValueError(f"{len(test_nats):,} values for {len(data.test_text):,} test characters: give one for each")
-    fitted = ngram_baseline(data.train, data.validation, data.test, len(data.vocab))
-    baseline: dict[str, Any] = {
-        "name": f"{int(fitted['order'])}-gram, modified Kneser-Ney",
-        **character_scores(fitted["nats"]),
-    }
+    baseline_nats, baseline_scores = baseline(data)
     test: dict[str, Any] = character_scores(test_nats)
     if samples:
         test["writing"] = _writing(data, samples)
     optimum = data.optimum
-    closed = None if optimum is None else gap_closed(test["loss"], baseline["loss"], optimum["loss"])
-    metrics = {"validation": {}, "test": test, "baseline": baseline, "optimum": optimum, "gap_closed": closed}
-    return fitted["nats"], metrics
+    closed = None if optimum is None else gap_closed(test["loss"], baseline_scores["loss"], optimum["loss"])
+    return baseline_nats, {
+        "validation": {},
+        "test": test,
+        "baseline": baseline_scores,
+        "optimum": optimum,
+        "gap_closed": closed,
+    }
 
 
 def _writing(data: Data, samples: Sequence[Sample]) -> dict[str, float]:
