@@ -35,10 +35,11 @@ def good_probabilities(labels, rng):
     return probabilities
 
 
-def test_validation_is_carved_from_training_by_the_seed(tmp_path):
+def test_validation_is_carved_from_training_by_the_seed(tmp_path, capsys):
     parts = layouts.make_parts(train=100)
     folder = str(layouts.write_binary(tmp_path, parts))
     first, again, other = (cifar10.load(folder, seed=seed) for seed in (0, 0, 1))
+    assert f"data: CIFAR-10 from {folder} (CIFAR-10's binary batches)" in capsys.readouterr().err
     assert (len(first.train), len(first.validation), len(first.test)) == (90, 10, 20)
     assert np.bincount(first.validation.labels).tolist() == [1] * 10
     np.testing.assert_array_equal(first.validation.images, again.validation.images)

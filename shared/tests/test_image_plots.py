@@ -74,16 +74,24 @@ def test_reliability_draws_the_filled_bins(predictions):
     np.testing.assert_allclose([bar.get_height() for bar in top.patches], bins.accuracy[bins.count > 0])
 
 
-def test_curves_by_epoch_or_by_step():
-    rows = [
-        {"step": 10 * epoch, "epoch": epoch, "split": split, "loss": 1 / epoch + offset}
-        for epoch in (1, 2, 3)
-        for split, offset in (("train", 0.0), ("validation", 0.1))
-    ]
+@pytest.mark.parametrize("first", [0, 1])
+def test_curves_are_drawn_over_epochs(first):
+    rows = [{"step": 0, "epoch": 0, "split": "validation", "loss": 2.3}]
+    for number in (1, 2, 3):
+        epoch = number - 1 + first
+        rows.append({"step": 10 * number - 5, "epoch": epoch, "split": "train", "loss": 2 / number})
+        rows.append({"step": 10 * number, "epoch": epoch, "split": "train", "loss": 1 / number})
+        rows.append({"step": 10 * number, "epoch": epoch, "split": "validation", "loss": None if number == 2 else 0.5})
     axis = training_curves(rows, {"loss": "loss (nats)"}, references={"loss": {"optimum": 0.2}}).axes[0]
     assert axis.get_xlabel() == "epoch"
+    assert axis.get_ylabel() == "loss (nats)"
     lines = {line.get_label(): line for line in axis.lines}
-    np.testing.assert_allclose(lines["validation"].get_xydata(), [[1, 1.1], [2, 0.6], [3, 1 / 3 + 0.1]])
+    np.testing.assert_allclose(
+        lines["training"].get_xydata(), [[0.5, 2], [1, 1], [1.5, 1], [2, 0.5], [2.5, 2 / 3], [3, 1 / 3]]
+    )
+    np.testing.assert_allclose(lines["validation"].get_xydata(), [[0, 2.3], [1, 0.5], [3, 0.5]])
     assert "optimum 0.2" in lines
-    within = [*rows, {"step": 15, "epoch": 1, "split": "train", "loss": None}]
-    assert training_curves(within, {"loss": "loss"}).axes[0].get_xlabel() == "step"
+
+
+def test_curves_of_an_empty_history():
+    assert training_curves([], {"loss": "loss"}).axes[0].get_lines() == []

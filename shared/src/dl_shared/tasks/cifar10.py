@@ -19,6 +19,7 @@ from dl_shared.metrics import gap_closed
 from dl_shared.metrics.classification import calibration, score
 from dl_shared.plots import classification as plots
 from dl_shared.plots.curves import training_curves
+from dl_shared.progress import say
 from dl_shared.report import write_page
 from dl_shared.runs import Run, read_summary
 from dl_shared.tasks.evaluation import save_evaluation
@@ -44,7 +45,7 @@ class Data:
 
 
 def load(source: str, *, seed: int, dataset: str = "cifar10", validation_fraction: float = 0.1) -> Data:
-    """Load images and carve a validation part from the training part, class by class.
+    """Load images, say where they came from, and carve a validation part from the training part, class by class.
 
     Args:
         source: `sample`, `hub` or a path.
@@ -58,6 +59,9 @@ def load(source: str, *, seed: int, dataset: str = "cifar10", validation_fractio
     if not 0 < validation_fraction < 1:
         raise InputError(f"validation_fraction must be between 0 and 1, got {validation_fraction}")
     loaded = load_images(source, dataset, seed=seed)
+    say(f"data: {loaded.source}")
+    for quirk in loaded.quirks:
+        say(f"note: {quirk}")
     held_out = stratified_mask(loaded.train.labels, validation_fraction, seed)
     return Data(
         train=loaded.train.rows(~held_out),
