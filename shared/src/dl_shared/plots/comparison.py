@@ -42,7 +42,7 @@ def scores(
     """
     ends = [value for entry in entries for value in (entry.result, *(entry.interval or ()))]
     marks = [*ends, *baselines, *optima]
-    close = max(ends) - min(ends) < 0.4 * (max(marks) - min(marks))
+    close = len(entries) > 1 and 0 < max(ends) - min(ends) < 0.4 * (max(marks) - min(marks))
     height = 1.9 + 0.42 * len(entries)
     fig, grid = figure(
         _titled(f"{metric} of each run"),
@@ -148,7 +148,7 @@ def _titled(text: str) -> str:
 
 def _spans_epochs(series: Iterable[Sequence[tuple[float, float]]]) -> bool:
     epochs = [epoch for points in series for epoch, _ in points]
-    return bool(epochs) and max(epochs) - min(epochs) >= 3
+    return bool(epochs) and max(epochs) - min(epochs) >= 2
 
 
 def _direction(higher_is_better: bool) -> str:
