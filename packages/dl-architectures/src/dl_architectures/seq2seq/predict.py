@@ -1,0 +1,115 @@
+"""A finished run -> predictions: one answer for each sequence, in the order given."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dl_architectures.devices import find_device
+from dl_architectures.seq2seq import checkpoint
+from dl_architectures.seq2seq.batches import Vocabulary, by_length, make_batch
+from dl_architectures.seq2seq.cli import EvaluateSequences, PredictOptions
+from dl_architectures.seq2seq.config import Config
+from dl_architectures.seq2seq.decode import beam_search, greedy
+from dl_architectures.seq2seq.model import Seq2Seq
+from dl_shared.data.reversal import Sequences, parse_sequence
+from dl_shared.runs import read_config
+from dl_shared.tasks import reversal
+
+
+def predict_sequences(
+    model: Seq2Seq, vocabulary: Vocabulary, sequences: Sequences, *, beam: int = 1
+) -> tuple[Sequences, np.ndarray]:
+    """Reverse sequences.
+
+    Args:
+        model: as trained; on any device.
+        vocabulary: the one it was trained with.
+        sequences: what to reverse.
+        beam: beginnings kept while searching; 1 is greedy decoding.
+
+    Returns:
+        the answers in the order of `sequences`, and the probability that the model gives to each.
+
+    Raises:
+        InputError: if a sequence is empty or holds an integer that the model does not know.
+    """
+    device = next(model.parameters()).device
+    sources = vocabulary.encode(sequences)
+    ids = np.zeros((len(sources), sources.shape[1] + 2), np.int64)
+    log_probabilities = np.zeros(len(sources))
+    for rows in by_length(sequences.lengths):
+        batch = make_batch(sources[rows], device)
+        if beam == 1:
+            decoded, _ = greedy(model, batch.source, batch.source_lengths)
+        else:
+            decoded = beam_search(model, batch.source, batch.source_lengths, beam)
+        ids[rows, : decoded.ids.shape[1]] = decoded.ids.cpu().numpy()
+        log_probabilities[rows] = decoded.log_probability.cpu().numpy()
+    return vocabulary.decode(ids), np.exp(log_probabilities)
+
+
+def attention_examples(model: Seq2Seq, vocabulary: Vocabulary, data: reversal.Data) -> list[reversal.AttentionExample]:
+    """Attention on four test sequences: two of the lengths trained on, two beyond."""
+    lengths = data.test.lengths
+    trained = [
+        data.test.take(np.flatnonzero(lengths == length)[:1])
+        for length in np.quantile(lengths, (0.4, 1), method="nearest")
+    ]
+    longer = [data.longer[length].take(np.arange(1)) for length in sorted(data.longer)[3::2]]
+    return [explain(model, vocabulary, source) for source in (*trained, *longer)]
+
+
+def explain(model: Seq2Seq, vocabulary: Vocabulary, source: Sequences) -> reversal.AttentionExample:
+    """The attention weights behind the greedy answer to one sequence."""
+    batch = make_batch(vocabulary.encode(source), next(model.parameters()).device)
+    decoded, weights = greedy(model, batch.source, batch.source_lengths)
+    answer = vocabulary.decode(decoded.ids.cpu().numpy()).rows()[0]
+    ended = decoded.ids.shape[1] > len(answer)
+    return reversal.AttentionExample(
+        source=("bos", *map(str, source.rows()[0]), "eos"),
+        answer=(*map(str, answer), *(["eos"] if ended else [])),
+        weights=weights[0].float().cpu().numpy(),
+    )
+
+
+def predict(options: PredictOptions) -> list[dict[str, Any]]:
+    """The verb `predict`: reverse the sequences on the command line."""
+    given = Sequences.from_rows([parse_sequence(text) for text in options.sequences])
+    model, vocabulary = load_run(Path(options.run), options.device)
+    answers, probabilities = predict_sequences(model, vocabulary, given, beam=options.beam)
+    return [
+        {"source": _text(source), "prediction": _text(answer), "probability": float(probability)}
+        for source, answer, probability in zip(given.rows(), answers.rows(), probabilities, strict=True)
+    ]
+
+
+def evaluate(options: EvaluateSequences) -> dict[str, Any]:
+    """The verb `evaluate`: score a run on other sequences; the scores by length are on the run's page."""
+    path = Path(options.run)
+    config = read_config(path, Config)
+    model, vocabulary = load_run(path, options.device)
+    sequences, source = reversal.load_test(
+        options.data,
+        seed=options.seed,
+        symbols=config.symbols,
+        lengths=(options.min_length or config.min_length, options.max_length or config.max_length),
+        count=options.count,
+    )
+    answers, _ = predict_sequences(model, vocabulary, sequences, beam=options.beam)
+    scores = reversal.evaluate(path, sequences, answers, source)
+    return {name: value for name, value in scores.items() if name != "by_length"}
+
+
+def load_run(path: Path, device: str) -> tuple[Seq2Seq, Vocabulary]:
+    """The best model of a run, and its vocabulary.
+
+    Raises:
+        InputError: if the run has none, or it is damaged.
+    """
+    model, symbols = checkpoint.load_model(path / "checkpoints" / "best.safetensors", find_device(device))
+    return model, Vocabulary(symbols)
+
+
+def _text(row: list[int]) -> str:
+    return " ".join(map(str, row))

@@ -1,0 +1,17 @@
+"""Every test runs offline, with caches of its own, and with shapes checked at run time."""
+
+import os
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # before the first Hugging Face import
+# Models this small gain nothing from threads, and lose much where tests run side by side. Before the first torch import.
+os.environ["OMP_NUM_THREADS"] = "1"
+
+import pytest
+from jaxtyping import install_import_hook
+
+install_import_hook(("dl_shared", "dl_architectures"), "beartype.beartype")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory):
+    os.environ["DL_CACHE_DIR"] = str(tmp_path_factory.mktemp("cache"))

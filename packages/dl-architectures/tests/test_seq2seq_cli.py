@@ -1,0 +1,161 @@
+"""The console script from outside: good input through every verb, and bad input in one line."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+SMALL = ["--epochs", "1", "--train-size", "600", "--test-size", "100", "--max-length", "5", "--symbols", "6"]
+SMALL += ["--hidden-size", "16", "--batch-size", "20"]
+
+
+@pytest.fixture(scope="module")
+def script(tmp_path_factory):
+    """Runs dl-seq2seq in a folder of its own."""
+    folder = tmp_path_factory.mktemp("cli")
+
+    def call(*arguments):
+        command = [sys.executable, "-m", "dl_architectures.seq2seq.cli", *map(str, arguments)]
+        return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+
+    call.folder = folder
+    return call
+
+
+@pytest.fixture(scope="module")
+def run(script):
+    result = script("train", *SMALL)
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["baseline", "result", "optimum", "gap", "report"]
+    (found,) = (script.folder / "runs" / "dl-seq2seq").iterdir()
+    return found
+
+
+def error_line(result):
+    """The one line of a refusal; fails if there is more than that, or another exit status."""
+    assert result.returncode == 2, result.stderr
+    lines = result.stderr.strip().splitlines()
+    assert len(lines) == 1, result.stderr
+    assert lines[0].startswith("error: ")
+    assert result.stdout == ""
+    return lines[0]
+
+
+def test_help_imports_no_framework():
+    program = (
+        "import sys; from dl_architectures.seq2seq.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "assert not {'torch', 'numpy', 'pandas', 'matplotlib'} & set(sys.modules), sorted(sys.modules)"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert all(verb in result.stdout for verb in ("train", "evaluate", "predict", "compare"))
+
+
+def test_predict_prints_one_row_a_sequence(script, run):
+    result = script("predict", "1 2 3", "5,0", "--json")
+    assert result.returncode == 0, result.stderr
+    rows = json.loads(result.stdout)["rows"]
+    assert [row["source"] for row in rows] == ["1 2 3", "5 0"]
+    assert all(0 < row["probability"] <= 1 for row in rows)
+    beam = json.loads(script("predict", "1 2 3", "--beam", "4", "--json", "--run", run).stdout)["rows"]
+    assert beam[0]["probability"] >= rows[0]["probability"] - 1e-6
+
+
+def test_evaluate_on_the_sample_and_on_a_file(script, run):
+    longer = script("evaluate", "--min-length", "8", "--max-length", "9", "--count", "50", "--json")
+    assert longer.returncode == 0, longer.stderr
+    assert 0 <= json.loads(longer.stdout)["exact_match"] <= 1
+    (script.folder / "own.csv").write_text("sequence\n0,1\n5 4 3\n")
+    own = script("evaluate", "--data", "own.csv", "--json")
+    assert own.returncode == 0, own.stderr
+    assert json.loads(own.stdout)["data"]["source"] == "own.csv"
+    assert len(list((run / "evaluations").iterdir())) == 2
+
+
+def test_train_on_a_file(script):
+    rows = {" ".join(str((i * k) % 7 - 3) for k in range(1, 3 + i % 4)) for i in range(400)}
+    (script.folder / "train.txt").write_text("\n".join(sorted(rows)))
+    result = script("train", "--data", "train.txt", "--epochs", "1", "--json", "--runs-dir", "file-runs")
+    assert result.returncode == 0, result.stderr
+    assert set(json.loads(result.stdout)) == {"validation", "test", "baseline", "optimum", "gap_closed"}
+
+
+def test_compare_writes_table_picture_and_page(script):
+    arguments = ("--preset", "quick", "--data", "train.txt", "--attentions", "luong", "location", "--seeds", "2")
+    rows = sorted({" ".join(map(str, (i % 5, i % 3, i % 2, i % 7)[: 1 + i % 4])) for i in range(300)})
+    (script.folder / "train.txt").write_text("\n".join(rows))
+    result = script("compare", *arguments, "--runs-dir", "compare-runs", "--json")
+    assert result.returncode == 0, result.stderr
+    assert [row["attention"] for row in json.loads(result.stdout)["rows"]] == ["luong", "location"]
+    assert "length_20" in json.loads(result.stdout)["rows"][0]
+    folder = script.folder / "seq2seq-comparison"
+    assert {path.name for path in folder.iterdir()} == {"index.html", "lengths.csv", "lengths.png"}
+    assert (folder / "lengths.csv").read_text().splitlines()[0] == "attention,length,exact_match,low,high,sequences"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("train", "--data", "none.txt"), "none.txt does not exist"),
+        (("train", "--data", "."), "is not a file"),
+        (("train", "--data", "hub"), "no hub data"),
+        (("train", "--data", "bad.txt"), "bad.txt, line 2: 'x' is not an integer"),
+        (("train", "--attention", "transformer"), "attention"),
+        (("train", "--hidden-size", "7"), "hidden_size must be even"),
+        (("train", "--min-length", "5", "--max-length", "4"), "max_length must be at least min_length (5), got 4"),
+        (("train", "--symbols", "2", "--max-length", "3"), "allow 14 distinct sequences"),
+        (("train", "--learning-rate", "0"), "learning_rate must be above 0"),
+        (("train", "--teacher-forcing-floor", "1.5"), "teacher_forcing_floor must be between 0 and 1"),
+        (("train", "--precision", "fp16"), "precision must be fp32 or bf16"),
+        (("train", "--device", "tpu"), "tpu is not for plain PyTorch"),
+        (("train", "--resume", "nowhere"), "is not a run directory"),
+        (("evaluate", "--run", "nowhere"), "is not a run directory"),
+        (("evaluate", "--count", "0"), "count must be at least 1"),
+        (("predict", "1 2", "--run", "nowhere"), "is not a run directory"),
+        (("predict", "1 two"), "'two' is not an integer"),
+        (("predict", "1 77"), "holds 77, which the model was not trained on"),
+        (("predict", ""), "no integer in it"),
+        (("predict", "1 2", "--beam", "0"), "beam must be at least 1"),
+        (("compare", "--preset", "huge"), "preset must be one of full, quick"),
+        (("reverse",), "reverse"),
+    ],
+)
+def test_bad_input_is_refused_in_one_line(script, run, arguments, message):
+    (script.folder / "bad.txt").write_text("1 2\n3 x\n")
+    before = sorted(path for path in script.folder.rglob("*") if path.is_dir())
+    assert message in error_line(script(*arguments))
+    assert sorted(path for path in script.folder.rglob("*") if path.is_dir()) == before  # no litter
+
+
+@pytest.mark.parametrize("name", ["best", "last"])
+def test_a_truncated_checkpoint_is_refused(script, run, tmp_path, name):
+    copy = tmp_path / "copy"
+    subprocess.run(["cp", "-r", run, copy], check=True)
+    file = copy / "checkpoints" / f"{name}.safetensors"
+    file.write_bytes(file.read_bytes()[:-1000])
+    summary = json.loads((copy / "summary.json").read_text())
+    (copy / "summary.json").write_text(json.dumps(summary | {"status": "running"}))
+    verb = ("predict", "1 2", "--run", copy) if name == "best" else ("train", "--resume", copy)
+    result = script(*verb)
+    assert result.returncode == 2
+    assert f"{name}.safetensors is damaged" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("content", ['{"epochs": 1', "{}", '["a"]'])
+def test_a_damaged_config_is_refused(script, run, tmp_path, content):
+    copy = tmp_path / "copy"
+    subprocess.run(["cp", "-r", run, copy], check=True)
+    (copy / "config.json").write_text(content)
+    assert "config.json" in error_line(script("evaluate", "--run", copy))
+
+
+def test_a_run_without_its_model_is_refused(script, run, tmp_path):
+    copy = tmp_path / "copy"
+    subprocess.run(["cp", "-r", run, copy], check=True)
+    (copy / "checkpoints" / "best.safetensors").unlink()
+    assert "has no such checkpoint yet" in error_line(script("predict", "1 2", "--run", copy))

@@ -1,0 +1,220 @@
+"""Training: what one step does, and that a run stopped anywhere ends where one never stopped does."""
+
+import dataclasses
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+from seq2seq_tools import ATTENTIONS, CPU, batch_of, random_rows, small_model
+
+from dl_architectures.seq2seq import checkpoint
+from dl_architectures.seq2seq.config import Config
+from dl_architectures.seq2seq.predict import explain, load_run, predict_sequences
+from dl_architectures.seq2seq.train import learning_rate, train, train_step
+from dl_shared.data.reversal import Sequences
+from dl_shared.errors import InputError
+from dl_shared.runs import read_config, read_history, read_summary
+
+# Scheduled sampling is on, because its draws are what a resumed run could get wrong; 360 steps, so that checkpoints
+# fall inside epochs as well as at their ends.
+CONFIG = Config(
+    epochs=3,
+    batch_size=10,
+    symbols=5,
+    min_length=2,
+    max_length=6,
+    train_size=1200,
+    test_size=300,
+    embedding_size=8,
+    hidden_size=16,
+    teacher_forcing="inverse_sigmoid",
+)
+FLAGS = [
+    f"--{field.name.replace('_', '-')}={getattr(CONFIG, field.name)}"
+    for field in dataclasses.fields(Config)
+    if getattr(CONFIG, field.name) != field.default
+]
+
+
+def start(runs_dir: Path, *arguments: str) -> subprocess.Popen:
+    command = [sys.executable, "-m", "dl_architectures.seq2seq.cli", "train", *arguments, "--runs-dir", str(runs_dir)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for(runs_dir: Path, pattern: str, process: subprocess.Popen) -> Path:
+    """The first file that matches, as soon as it is there."""
+    for _ in range(6000):
+        if found := list(runs_dir.glob(f"dl-seq2seq/*/{pattern}")):
+            return found[0]
+        if process.poll() is not None:
+            break
+        time.sleep(0.01)
+    raise AssertionError(f"no {pattern}: {process.communicate()}")
+
+
+def weights_of(run: Path) -> dict[str, torch.Tensor]:
+    return {
+        f"{file}/{name}": tensor
+        for file in ("last", "best")
+        for name, tensor in load_file(run / "checkpoints" / f"{file}.safetensors").items()
+    }
+
+
+def assert_same_end(run: Path, reference: Path) -> None:
+    """The same weights and optimizer state, bit for bit, the same history, and the same scores."""
+    ours, theirs = weights_of(run), weights_of(reference)
+    assert ours.keys() == theirs.keys()
+    assert [name for name in ours if not torch.equal(ours[name], theirs[name])] == []
+    assert read_history(run) == read_history(reference)
+    assert read_summary(run)["metrics"] == read_summary(reference)["metrics"]
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory) -> Path:
+    """A run that was never stopped."""
+    return train(CONFIG, runs_dir=tmp_path_factory.mktemp("reference"))
+
+
+def test_a_run_is_complete(reference):
+    summary = read_summary(reference)
+    assert summary["status"] == "finished"
+    assert summary["metrics"]["test"]["exact_match"] > summary["metrics"]["baseline"]["exact_match"]
+    assert summary["cost"]["train_seconds"] > 0
+    assert [row["split"] for row in read_history(reference)] == ["train", "validation"] * 3
+    losses = [row["loss"] for row in read_history(reference) if row["split"] == "validation"]
+    assert losses[-1] < 0.7 * losses[0]
+    assert {path.name for path in (reference / "checkpoints").iterdir()} == {"last.safetensors", "best.safetensors"}
+    assert "exact match" in (reference / "report.html").read_text()
+
+
+@pytest.mark.parametrize("delay", [random.Random(time.time_ns()).uniform(0, 2)])
+def test_killed_and_resumed_it_ends_as_if_never_stopped(tmp_path, reference, delay):
+    kill_and_resume(tmp_path, reference, delay)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("delay", [random.Random(time.time_ns() + i).uniform(0, 5) for i in range(10)])
+def test_killed_at_any_moment(tmp_path, reference, delay):
+    kill_and_resume(tmp_path, reference, delay)
+
+
+def kill_and_resume(runs_dir: Path, reference: Path, delay: float) -> None:
+    process = start(runs_dir, *FLAGS)
+    run = wait_for(runs_dir, "config.json", process).parent
+    time.sleep(delay)
+    process.kill()
+    process.communicate()
+    if read_summary(run)["status"] != "finished":  # on a fast machine it may have ended before
+        assert read_summary(run)["status"] == "running"
+        train(CONFIG, runs_dir=runs_dir, resume=run)
+    assert_same_end(run, reference)
+
+
+def test_ctrl_c_writes_a_checkpoint_and_says_how_to_resume(tmp_path, reference):
+    process = start(tmp_path, *FLAGS)
+    run = wait_for(tmp_path, "checkpoints/last.safetensors", process).parent.parent
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=120)
+    assert process.returncode == 130, stderr
+    assert f"resume with: dl-seq2seq train --resume {run}" in stderr
+    assert "Traceback" not in stderr
+    assert read_summary(run)["status"] == "interrupted"
+    train(read_config(run, Config), runs_dir=tmp_path, resume=run)
+    assert_same_end(run, reference)
+
+
+@pytest.mark.parametrize("attention", ATTENTIONS)
+def test_one_batch_is_learned_by_heart(attention):
+    model, batch = small_model(attention), batch_of(random_rows(12, 2, 5))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.03, fused=True)
+    losses = [train_step(model, optimizer, batch, None, CONFIG).item() / batch.tokens for _ in range(250)]
+    assert losses[0] > 1.5
+    assert losses[-1] < 0.05
+
+
+def test_bf16_trains_too():
+    model, batch = small_model(), batch_of(random_rows(12, 2, 5))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.03, fused=True)
+    config = dataclasses.replace(CONFIG, precision="bf16")
+    losses = [train_step(model, optimizer, batch, None, config).item() / batch.tokens for _ in range(150)]
+    assert losses[-1] < 0.3 * losses[0]
+    assert {param.dtype for param in model.parameters()} == {torch.float32}
+
+
+def test_the_learning_rate_rises_and_falls():
+    config = dataclasses.replace(CONFIG, learning_rate=1.0, warmup_steps=10)
+    rates = [learning_rate(config, step, 1000) for step in range(1000)]
+    assert rates[0] == pytest.approx(0.1)
+    assert rates[9] == pytest.approx(1.0)
+    assert rates[500] == pytest.approx(0.5)
+    assert rates[999] < 1e-5
+    assert max(rates) <= 1
+
+
+def test_a_loss_that_is_not_finite_ends_the_run(tmp_path):
+    with pytest.raises(InputError, match="lower --learning-rate"):
+        train(dataclasses.replace(CONFIG, learning_rate=1e30, clip_norm=1e30, warmup_steps=0), runs_dir=tmp_path)
+
+
+def test_checkpoints_hold_optimizer_state_and_values_and_are_no_pickle(tmp_path):
+    model, batch, path = small_model(), batch_of(random_rows(4, 2, 5)), tmp_path / "last.safetensors"
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01, fused=True)
+    train_step(model, optimizer, batch, None, CONFIG)
+    checkpoint.save(path, {"step": 1, "loss": 0.1 + 0.2}, model, optimizer)
+    other = small_model(seed=9)
+    other_optimizer = torch.optim.AdamW(other.parameters(), lr=0.01, fused=True)
+    tensors, values = checkpoint.load(path)
+    checkpoint.restore(path, tensors, other, other_optimizer)
+    assert values == {"step": 1, "loss": 0.1 + 0.2}
+    for one in (model, other):
+        train_step(one, optimizer if one is model else other_optimizer, batch, None, CONFIG)
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), other.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("damage", [b"", b"\x80\x04K\x01.", b"\xff" * 100])
+def test_damaged_checkpoints_are_refused(tmp_path, damage):
+    path = tmp_path / "last.safetensors"
+    path.write_bytes(damage)
+    with pytest.raises(InputError, match="is damaged"):
+        checkpoint.load(path)
+
+
+def test_the_weights_of_another_model_are_refused(tmp_path):
+    path = tmp_path / "best.safetensors"
+    checkpoint.save(path, {}, small_model("luong"))
+    tensors, _ = checkpoint.load(path)
+    with pytest.raises(InputError, match="another model"):
+        checkpoint.restore(path, tensors, small_model("bahdanau"))
+    with pytest.raises(InputError, match="is damaged"):
+        checkpoint.load_model(path, CPU)
+
+
+def test_predictions_of_a_finished_run(reference):
+    model, vocabulary = load_run(reference, "cpu")
+    frame = pd.read_parquet(reference / "predictions.parquet")
+    rows = [row.tolist() for row in frame.source[:50]]
+    answers, probabilities = predict_sequences(model, vocabulary, Sequences.from_rows(rows))
+    assert answers.rows() == [row.tolist() for row in frame.prediction[:50]]
+    assert ((probabilities > 0) & (probabilities <= 1 + 1e-6)).all()
+    example = explain(model, vocabulary, Sequences.from_rows([[3, 1, 4]]))
+    assert example.source == ("bos", "3", "1", "4", "eos")
+    np.testing.assert_allclose(example.weights.sum(axis=1), 1, rtol=1e-4)
+    assert example.weights.shape == (len(example.answer), 5)
+
+
+def test_the_run_folder_is_enough_to_predict(reference, tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    name = "checkpoints/best.safetensors"
+    (tmp_path / name).write_bytes((reference / name).read_bytes())
+    _, vocabulary = load_run(tmp_path, "cpu")
+    assert vocabulary.symbols == (0, 1, 2, 3, 4)
+    assert json.loads((reference / "config.json").read_text())["attention"] == "location"
