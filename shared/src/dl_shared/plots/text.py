@@ -114,17 +114,21 @@ def label_shares(counts: Mapping[str, Sequence[int]], class_names: Sequence[str]
 def length_distribution(
     lengths: Int[np.ndarray, "texts"], labels: Int[np.ndarray, "texts"], class_names: Sequence[str]
 ) -> Figure:
-    """Lengths in words, on a logarithmic axis, one outline a class; the median is marked."""
+    """Lengths in words, one outline a class; the axis is logarithmic where lengths differ more than tenfold."""
     fig, axis = figure("How long the texts are")
     positive = np.maximum(lengths, 1)
-    bins = np.unique(np.round(np.geomspace(positive.min(), positive.max() + 1, 40)))
+    shortest, longest = int(positive.min()), int(positive.max()) + 1
+    if longest > 10 * shortest:
+        bins = np.unique(np.round(np.geomspace(shortest, longest, 40)))
+        axis.set_xscale("log")
+    else:
+        bins = np.arange(shortest, longest + 1, max(1, (longest - shortest) // 40)) - 0.5
     for label, name in enumerate(class_names):
         own = positive[labels == label]
         axis.hist(
             own, bins, histtype="step", linewidth=1.8, color=SIGN_COLORS[label % 2],
             label=f"{name}, median {np.median(own):.0f} words",
         )  # fmt: skip
-    axis.set_xscale("log")
     axis.xaxis.set_major_formatter("{x:,.0f}")
     axis.set_xlabel("words in the text")
     axis.set_ylabel("texts")

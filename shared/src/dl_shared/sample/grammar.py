@@ -11,6 +11,9 @@ a model with a memory knows.
 The grammar is *simple* in the sense of Korenjak and Hopcroft (1966): each rule begins with a terminal, and no two first
 terminals of one nonterminal begin alike. At every point of a text at most one rule applies, so a line has at most one
 derivation, and the entropy of derivations is the entropy of lines. :class:`Grammar` checks this when it is made.
+
+On 8,000 lines an 8-gram model is left at 0.351 nats per character, where the grammar itself needs 0.156
+(`python benchmarks/text_and_tables.py`).
 """
 
 import math

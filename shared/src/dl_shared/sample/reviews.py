@@ -4,7 +4,8 @@ The opinion of a review is that of its verdict sentence. A verdict may be negate
 thought the plot was dull") or set against its opposite, where the main clause decides: "the cast was superb , but the
 plot was dull", "although the cast was superb , the plot was dull", "the plot was dull , although the cast was superb".
 So half of the reviews hold praise and blame in equal measure, and counts of words, or of pairs of them, cannot tell
-which wins. Every form is as likely for one label as for the other.
+which wins. Every form is as likely for one label as for the other. On 6,000 reviews TF-IDF with logistic regression is
+right about 0.75 of the time, a reader of the grammar 0.96 (`python benchmarks/text_and_tables.py`).
 """
 
 from dataclasses import dataclass
