@@ -7,8 +7,8 @@
         + 0.1 cos(2 pi (month - 6) / 12)
 
 and the price is that median times lognormal noise. The first line is what a linear model on the columns can learn; the
-others need squares, products and the circle of the year. A linear model given those features reaches the noise. Of 2,000
-houses ridge regression on the columns is left with an `rmse_log` of 0.170, the function itself with 0.083
+others need squares, products and the circle of the year. A linear model given those features reaches the noise. On
+2,000 houses ridge regression on the columns is left with an `rmse_log` of 0.170, the function itself with 0.083
 (`python benchmarks/text_and_tables.py`).
 """
 
