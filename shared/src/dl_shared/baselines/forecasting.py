@@ -8,6 +8,7 @@ then only update their state day by day, so that thousands of origins cost littl
 import importlib.util
 import warnings
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -87,7 +88,7 @@ def _fit_holt(log_price: Float[np.ndarray, " time"]) -> tuple[int, tuple[float, 
         return start, (1.0, 0.0, 0.8, float(recent[0]), 0.0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the optimiser stopping at a bound is a fit like any other
-        fit = Holt(recent, damped_trend=True, initialization_method="estimated").fit().params
+        fit = Holt(recent, damped_trend=True, initialization_method="estimated").fit(use_brute=False).params
     names = ("smoothing_level", "smoothing_trend", "damping_trend", "initial_level", "initial_trend")
     alpha, beta, phi, level, trend = (float(fit[name]) for name in names)
     return start, (alpha, beta, phi, level, trend)
@@ -190,6 +191,6 @@ def forecast_baselines(
         return {"forecasts": np.concatenate(found)}
 
     return {
-        name: cached(f"forecast-{name}", key, lambda method=method: compute(method))["forecasts"]
+        name: cached(f"forecast-{name}", key, partial(compute, method))["forecasts"]
         for name, method in available().items()
     }

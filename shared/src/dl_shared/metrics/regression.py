@@ -36,7 +36,7 @@ def score_regression(
     error = predicted - actual
     centred = actual - actual.mean()  # so that r2 loses no digits to the size of the amounts
     rows = np.stack([error**2, np.log(predicted / actual) ** 2, np.abs(error), centred, centred**2], axis=1)
-    scores = {name: float(value) for name, value in zip(_NAMES, _from_means(rows), strict=True)}
+    scores: dict[str, Any] = {name: float(value) for name, value in zip(_NAMES, _from_means(rows), strict=True)}
     if replicates:
         low, high = percentile_interval(bootstrap_replicates(_from_means, rows, replicates=replicates, seed=seed))
         scores |= {f"{name}_ci": [float(a), float(b)] for name, a, b in zip(_NAMES, low, high, strict=True)}

@@ -6,7 +6,7 @@ surprise u[t] and the abnormal log volume v[t],
 
     r[t] = u[t] + signal * s[t-1]                  log return of day t
     s[t] = decay * s[t-1] + u[t] * (lean + v[t])   what is still to follow
-    u[t] = sigma[t] * e[t]                         fat tails: e is Student-t with 5 degrees of freedom
+    u[t] = sigma[t] * e[t]                         fat tails: e is Student-t with 6 degrees of freedom
     sigma[t]                                       calm or turbulent, a Markov chain common to all tickers
     v[t] ~ normal(0, 1), seen in the volume        log volume = level + 0.4 * v[t]
 
@@ -31,12 +31,12 @@ from scipy.signal import lfilter
 
 from dl_shared.data.prices import Prices
 
-DEGREES = 5.0  # of freedom of the surprises: finite variance, kurtosis 9
-CALM, TURBULENT = 0.008, 0.020  # daily deviation, the two volatility regimes
+DEGREES = 6.0  # of freedom of the surprises: kurtosis 6, a normal one has 3
+CALM, TURBULENT = 0.005, 0.0125  # daily deviation, the two volatility regimes
 LEAVE_CALM, LEAVE_TURBULENT = 1 / 120, 1 / 40  # chance per day to change regime
 VOLUME_SPREAD = 0.4  # deviation of log volume, one unit of v
-SIGNAL = 0.4
-DECAY = 0.8
+SIGNAL = 0.25
+DECAY = 0.85
 LEAN = 0.3  # how much of the effect does not depend on the volume, which a linear model can see
 
 
@@ -63,7 +63,7 @@ class Sample:
         return self.states[ticker][:, None] * to_come
 
 
-def make_prices(*, seed: int, tickers: int = 12, days: int = 2500, signal: float = SIGNAL) -> Sample:
+def make_prices(*, seed: int, tickers: int = 16, days: int = 3000, signal: float = SIGNAL) -> Sample:
     """Prices for `tickers` companies over the same business days.
 
     Args:

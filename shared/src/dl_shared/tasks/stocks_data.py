@@ -292,7 +292,8 @@ def _cut_part(
     horizon: int,
 ) -> Windows:
     """The windows of one part, over the chosen tickers; `series` holds the rows of all."""
-    ends, targets, bases, scales, dates, target_dates, ids = ([] for _ in range(7))
+    ends, targets, bases, scales, dates, target_dates = ([] for _ in range(6))
+    ids: list[np.ndarray] = []
     offset = 0
     for ticker, history in histories.items():
         if ticker in chosen:
