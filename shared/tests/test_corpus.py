@@ -1,5 +1,6 @@
 """Text files in, integers out; and what is refused."""
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -8,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dl_shared.data import corpus
 from dl_shared.data.corpus import Vocabulary, read_corpus, read_text, split_text
+from dl_shared.data.download import DownloadError
 from dl_shared.errors import InputError
 
 
@@ -85,8 +88,18 @@ def test_split_is_contiguous_and_ends_with_the_test_text():
         split_text(text, 0.5, 0.5)
 
 
+def test_without_network_the_other_choices_are_named(monkeypatch):
+    def refuse(url, target, *, md5):
+        raise DownloadError(f"{url} cannot be fetched: no connection")
+
+    monkeypatch.setattr(corpus, "download", refuse)
+    with pytest.raises(InputError, match=r"cannot be fetched: .*; use --data sample, or --data with the path"):
+        corpus.download_shakespeare()
+
+
 @pytest.mark.skipif("DL_TEST_DATA" not in os.environ, reason="needs the real data")
 def test_the_real_corpus():
     text = read_corpus(Path(os.environ["DL_TEST_DATA"]) / "shakespeare" / "input.txt")
     assert len(text) == 1_115_394
+    assert hashlib.md5(text.encode()).hexdigest() == corpus.SHAKESPEARE_MD5
     assert len(Vocabulary.of(text)) == 66
