@@ -108,7 +108,7 @@ def parse_python_batch(raw: bytes, where: str) -> Batch:
     try:
         content = _PlainUnpickler(io.BytesIO(raw), encoding="bytes").load()
     except _RefusedError as error:
-        raise InputError(f"{where} is refused: it asks to run {error}, and data must not run code") from None
+        raise InputError(f"{where} is refused: it asks for {str(error)[:80]!r}, and data must not run code") from None
     except Exception:  # damaged pickles fail in every way there is
         raise InputError(f"{where} is not a Python batch of CIFAR-10, or is cut short") from None
     try:
@@ -141,7 +141,7 @@ class _Dtype:
     def __init__(self, code: Any, *_: Any) -> None:
         self.code = _text(code)
         if not re.fullmatch(r"[<>=|]?[buif]\d", self.code):
-            raise _RefusedError(f"an array of type {self.code!r}")
+            raise _RefusedError(f"an array of type {self.code}")
 
     def __setstate__(self, state: Any) -> None:
         order = _text(state[1])
@@ -171,7 +171,7 @@ def _from_buffer(raw: Any, dtype: _Dtype, shape: tuple[int, ...], order: str) ->
 def _latin1(text: str, encoding: str) -> bytes:
     """How Python 3 writes bytes in old protocols."""
     if encoding != "latin1":
-        raise _RefusedError(f"the codec {encoding!r}")
+        raise _RefusedError(f"the codec {encoding}")
     return text.encode("latin1")
 
 
