@@ -66,6 +66,12 @@ def test_parquet_without_a_part(tmp_path, parts, part):
     refused(tmp_path, f"has no {part} part")
 
 
+def test_parquet_with_a_file_of_several_missing(tmp_path, parts):
+    file = layouts.write_parquet(tmp_path, parts) / "train-00000-of-00001.parquet"
+    file.rename(tmp_path / "train-00000-of-00003.parquet")
+    refused(tmp_path, "lacks 2 of the train part's files")
+
+
 def test_parquet_of_something_else(tmp_path, parts):
     import pyarrow as pa
     import pyarrow.parquet as pq

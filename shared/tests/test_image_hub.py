@@ -75,6 +75,18 @@ def test_a_failing_hub_leads_to_the_mirrors(mirror, monkeypatch, capsys):
     assert "429 Too Many Requests; trying the next place" in capsys.readouterr().err
 
 
+def test_what_the_hub_left_half_done_is_not_taken_for_whole(tmp_path, monkeypatch):
+    folder = layouts.write_parquet(tmp_path / "plain_text", layouts.make_parts())
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_, **__: str(tmp_path))
+    spec = IMAGE_SETS["cifar10"]
+    assert image_hub._stored_by_the_hub(spec) == tmp_path
+    train = folder / "train-00000-of-00001.parquet"
+    train.rename(folder / "train-00000-of-00002.parquet")
+    assert image_hub._stored_by_the_hub(spec) is None
+    (folder / "train-00000-of-00002.parquet").unlink()
+    assert image_hub._stored_by_the_hub(spec) is None
+
+
 @pytest.mark.parametrize("dataset", IMAGE_SETS)
 def test_without_a_network_one_line_names_the_other_choices(dataset, tmp_path, monkeypatch):
     monkeypatch.setenv("DL_CACHE_DIR", str(tmp_path))

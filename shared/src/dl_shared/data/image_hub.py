@@ -10,6 +10,7 @@ from pathlib import Path
 import requests
 
 from dl_shared.data.download import DownloadError, download
+from dl_shared.data.image_parquet import missing_shards
 from dl_shared.data.image_sets import ImageSet, Mirror
 from dl_shared.errors import InputError
 from dl_shared.files import cache_dir
@@ -87,7 +88,8 @@ def _stored_by_the_hub(spec: ImageSet) -> Path | None:
         path = Path(snapshot_download(spec.hub_id, repo_type="dataset", local_files_only=True))
     except LocalEntryNotFoundError:
         return None
-    return path if all(any(path.glob(pattern)) for pattern in PATTERNS) else None
+    parts = [list(path.glob(pattern)) for pattern in PATTERNS]
+    return path if all(files and not missing_shards(files) for files in parts) else None
 
 
 def _from_the_hub(spec: ImageSet) -> Path:

@@ -36,11 +36,19 @@ def recognise_parquet(files: Sequence[Path], spec: ImageSet) -> Layout | None:
                     f"{parquet[0].parent} has no {part} part: a Parquet file must have '{part}' in its name, "
                     f"found {names}"
                 )
+            if absent := missing_shards(found):
+                raise InputError(f"{found[0].parent} lacks {absent} of the {part} part's files: see {found[0].name}")
         class_names, notes = _class_names(parts["train"][0])
         train, test = (_read_parquet(parts[part], spec.shape) for part in ("train", "test"))
         return Decoded(train, test, class_names or spec.class_names, notes)
 
     return Layout("Parquet files in the Hugging Face hub's layout", used or tuple(parquet), read)
+
+
+def missing_shards(files: Sequence[Path]) -> int:
+    """How many files are absent from `train-00000-of-00003.parquet` and its like; 0 when names do not tell."""
+    totals = [int(match[1]) for file in files if (match := re.search(r"-of-(\d+)$", file.stem))]
+    return max(0, max(totals) - len(files)) if totals else 0
 
 
 def _part_of(file: Path) -> str | None:

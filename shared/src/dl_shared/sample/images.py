@@ -4,6 +4,9 @@ What tells the classes apart is how neighbouring pixels vary, never which pixel 
 its two colours, the patch and the background are drawn anew for each image. So a linear model on pixels stays near
 chance, while a few convolutions find the pattern anywhere. Mirroring, small shifts and small holes keep the class.
 A share of the labels, known exactly, is wrong, and no model can tell which: that makes the optimum.
+
+With the default sizes (4,500 images left to train on) logistic regression on pixels gets 0.16 to 0.18 of the test
+images right, and a CNN of 24,000 parameters 0.94 after 8 epochs, of at best 0.95: `benchmarks/sample_images.py`.
 """
 
 from collections.abc import Callable
