@@ -6,8 +6,11 @@ import sys
 FRAMEWORKS = ("jax", "jaxlib", "flax", "torch", "torch_xla", "pytorch_lightning", "accelerate", "transformers")
 IMPORT_ALL = f"""
 import importlib, pkgutil, sys
-for name in {FRAMEWORKS}:
-    sys.modules[name] = None  # any import of it now raises
+class Blocked:  # a finder, because scipy asks sys.modules for torch, and takes None for the module
+    def find_spec(name, path=None, target=None):
+        if name.partition(".")[0] in {FRAMEWORKS}:
+            raise ImportError(name + " is blocked")
+sys.meta_path.insert(0, Blocked)
 import dl_shared
 names = [module.name for module in pkgutil.walk_packages(dl_shared.__path__, "dl_shared.")]
 for name in names:
