@@ -54,14 +54,7 @@ def _read_kaggle(table: Path, images: Sequence[Path], unused: int, spec: ImageSe
 
 def recognise_folders(files: Sequence[Path], spec: ImageSet, root: Path) -> Layout | None:
     """A folder per class, inside folders `train` and `test` or, to be split, without them."""
-    images = list(_images(files))
-    parts = {file: file.relative_to(root).parts for file in images} if root.is_dir() else {}
-    while (
-        parts and all(len(names) > 2 for names in parts.values()) and len({names[0] for names in parts.values()}) == 1
-    ):
-        if next(iter(parts.values()))[0].lower() == "train":
-            break
-        parts = {file: names[1:] for file, names in parts.items()}  # an outer folder, as archives have it
+    parts = _parts_below(root, _images(files)) if root.is_dir() else {}
     if not any(len(names) > 1 for names in parts.values()):
         return None
 
@@ -84,6 +77,17 @@ def recognise_folders(files: Sequence[Path], spec: ImageSet, root: Path) -> Layo
         quirks.append(f"the folder {held_out} serves as the test part")
     used = tuple(sorted((*grouped["train"], *grouped["test"])))
     return Layout("a folder per class", used, lambda: _read_folders(grouped, quirks, spec, root)) if used else None
+
+
+def _parts_below(root: Path, images: Iterable[Path]) -> dict[Path, tuple[str, ...]]:
+    """The path of each image in its parts, without outer folders that hold everything, as archives have them."""
+    parts = {file: file.relative_to(root).parts for file in images}
+    while parts and all(len(names) > 2 for names in parts.values()):
+        tops = {names[0] for names in parts.values()}
+        if len(tops) > 1 or tops == {"train"}:
+            break
+        parts = {file: names[1:] for file, names in parts.items()}
+    return parts
 
 
 def _read_folders(grouped: dict[str, dict[Path, str]], quirks: Sequence[str], spec: ImageSet, root: Path) -> Decoded:
