@@ -45,13 +45,14 @@ def test_the_prices_need_no_repair():
 def test_returns_follow_the_equations():
     sample = make_prices(seed=0, tickers=1, days=400)
     frame, state = sample.prices.frames["S00"], sample.states["S00"]
-    returns = np.diff(np.log(frame["close"]))
-    surprise = returns - sample.signal * state[:-1]
-    log_volume = np.log(frame["volume"].to_numpy())[1:]
-    pressed = state[1:] - sample.decay * state[:-1]  # = surprise * (lean + v): v, and so the volume, follows
-    v = pressed / surprise - sample_prices.LEAN
-    level = log_volume - sample_prices.VOLUME_SPREAD * v
+    surprise = np.log(frame["close"] / frame["open"]).to_numpy()
+    added = state[1:] - sample.decay * state[:-1]  # = surprise * (lean + v): v, and so the volume, follows
+    v = added / surprise[1:] - sample_prices.LEAN
+    level = np.log(frame["volume"].to_numpy()[1:]) - sample_prices.VOLUME_SPREAD * v
     assert np.ptp(level) < 1e-3  # the volume is rounded to whole shares
+    news = np.log(frame["open"] / frame["close"].shift()).to_numpy()[1:] - sample.signal * state[:-1]
+    assert abs(np.corrcoef(news, state[:-1])[0, 1]) < 0.15
+    assert 0.3 < news.std() / surprise.std() < 0.7
 
 
 def test_the_oracle_is_the_closed_form_of_its_recursion():

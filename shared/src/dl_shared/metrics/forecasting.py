@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
-from scipy import stats
+from scipy.special import stdtr
 
 from dl_shared.metrics.bootstrap import percentile_interval
 
@@ -270,4 +270,4 @@ def diebold_mariano(
     correction = np.sqrt((n + 1 - 2 * horizon + horizon * (horizon - 1) / n) / n)
     with np.errstate(divide="ignore"):
         statistic = correction * difference.mean() / np.sqrt(variance / n)
-    return float(statistic), float(2 * stats.t.sf(abs(statistic), n - 1))
+    return float(statistic), float(2 * stdtr(n - 1, -abs(statistic)))

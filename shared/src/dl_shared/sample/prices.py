@@ -1,43 +1,46 @@
 """Made-up prices whose best possible forecast is known.
 
 Busy days go on, quiet days turn back: after Llorente, Michaely, Saar and Wang (2002), "Dynamic Volume-Return Relation
-of Individual Stocks", what a surprise does to the following days depends on the volume that came with it. With the
-surprise u[t] and the abnormal log volume v[t],
+of Individual Stocks", what a day's move does to the following days depends on the volume that came with it. The day
+brings a surprise u[t], with an abnormal log volume v[t]; the night before it brings a part of what is still to follow
+from earlier days, and news m[t] that leave no trace:
 
-    r[t] = u[t] + signal * s[t-1]                  log return of day t
+    log(open[t] / close[t-1]) = signal * s[t-1] + m[t]
+    log(close[t] / open[t])   = u[t]
     s[t] = decay * s[t-1] + u[t] * (lean + v[t])   what is still to follow
     u[t] = sigma[t] * e[t]                         fat tails: e is Student-t with 6 degrees of freedom
+    m[t] ~ normal(0, sigma[t] / 2)
     sigma[t]                                       calm or turbulent, a Markov chain common to all tickers
     v[t] ~ normal(0, 1), seen in the volume        log volume = level + 0.4 * v[t]
 
-Everything up to day t determines s[t]. Flip the signs of all later u: what they add to later returns changes its sign
-and nothing else changes, while the odds stay the same. So the unknown part of the return since t is symmetric around
-0, and the conditional median (and mean) of the cumulative log return over h days is exactly
+Everything up to day t determines s[t]. Flip the signs of all later u and m: what they add to later returns changes
+its sign and nothing else changes, while the odds stay the same. So the unknown part of the return since t is symmetric
+around 0, and the conditional median (and mean) of the cumulative log return over h days is exactly
 
     signal * s[t] * (1 - decay^h) / (1 - decay)
 
 The median passes through the exponential, so base price times its exponential is the forecast of least absolute
 error: no model can have a lower expected MAE. With `signal=0` prices are a pure random walk and persistence is best.
 
-The product of surprise and volume is what a model linear in returns and volumes cannot see; a small network can.
+The product of move and volume is what a model linear in returns and volumes cannot see; a small network can.
 """
 
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
-from scipy.signal import lfilter
 
 from dl_shared.data.prices import Prices
 
 DEGREES = 6.0  # of freedom of the surprises: kurtosis 6, a normal one has 3
-CALM, TURBULENT = 0.005, 0.0125  # daily deviation, the two volatility regimes
+CALM, TURBULENT = 0.004, 0.010  # daily deviation, the two volatility regimes
 LEAVE_CALM, LEAVE_TURBULENT = 1 / 120, 1 / 40  # chance per day to change regime
 VOLUME_SPREAD = 0.4  # deviation of log volume, one unit of v
-SIGNAL = 0.25
+SIGNAL = 0.35
 DECAY = 0.85
-LEAN = 0.3  # how much of the effect does not depend on the volume, which a linear model can see
+LEAN = 0.2  # how much of the effect does not depend on the volume, which a linear model can see
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class Sample:
     Attributes:
         prices: a frame per ticker, as from a file.
         states: s[t] per ticker and day.
-        signal: how much of the state the next day brings.
+        signal: how much of the state the next night brings.
         decay: share of the state left each day.
     """
 
@@ -100,13 +103,11 @@ def _make_ticker(
     unit_variance = np.sqrt((DEGREES - 2) / DEGREES)
     surprise = sigma * unit_variance * tails.standard_t(DEGREES, days)
     busy = volumes.normal(size=days)
-    state = lfilter([1.0], [1.0, -DECAY], surprise * (LEAN + busy))
-    returns = surprise + signal * np.concatenate([[0.0], state[:-1]])
-    returns[0] = 0.0  # the first price is given; its surprise is only a state to start from
-
-    close = first_price * np.exp(np.cumsum(returns))
-    yesterday = np.concatenate([[first_price], close[:-1]])
-    opens = yesterday * np.exp(0.3 * returns + 0.3 * sigma * nights.normal(size=days))
+    state = np.array(list(accumulate(surprise * (LEAN + busy), lambda before, pressed: DECAY * before + pressed)))
+    night = 0.5 * sigma * nights.normal(size=days)
+    night[1:] += signal * state[:-1]
+    log_close = np.log(first_price) + np.cumsum(night + surprise)
+    opens, close = np.exp(log_close - surprise), np.exp(log_close)
     high = np.maximum(opens, close) * np.exp(0.5 * sigma * np.abs(highs.normal(size=days)))
     low = np.minimum(opens, close) * np.exp(-0.5 * sigma * np.abs(lows.normal(size=days)))
     volume = np.round(np.exp(volume_level + VOLUME_SPREAD * busy))

@@ -273,7 +273,7 @@ def _assemble(
         histories=histories,
         features=names,
         scaler=scaler,
-        target_scale=np.sqrt((parts["train"].targets ** 2).mean(axis=0)),
+        target_scale=np.maximum(np.sqrt((parts["train"].targets ** 2).mean(axis=0)), 1e-8),  # 0 if no price moved
         cuts=cuts,
         source=prices.source,
         fingerprint=prices.fingerprint,
