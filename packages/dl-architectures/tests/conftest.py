@@ -3,7 +3,7 @@
 import os
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before the first Hugging Face import
-# Models this small gain nothing from threads, and lose much where tests run side by side. Before the first torch import.
+# Models this small gain nothing from threads, and lose much where tests run side by side. Before torch is imported.
 os.environ["OMP_NUM_THREADS"] = "1"
 
 import pytest

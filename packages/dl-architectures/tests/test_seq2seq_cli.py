@@ -1,23 +1,35 @@
 """The console script from outside: good input through every verb, and bad input in one line."""
 
+import contextlib
+import io
 import json
 import subprocess
 import sys
 
 import pytest
 
-SMALL = ["--epochs", "1", "--train-size", "600", "--test-size", "100", "--max-length", "5", "--symbols", "6"]
+from dl_architectures.seq2seq.cli import main
+
+SMALL = ["--epochs", "1", "--train-size", "300", "--test-size", "100", "--max-length", "5", "--symbols", "6"]
 SMALL += ["--hidden-size", "16", "--batch-size", "20"]
+
+
+def in_a_process(*arguments, cwd):
+    """The console script as a person starts it; slow, because every process imports PyTorch anew."""
+    command = [sys.executable, "-m", "dl_architectures.seq2seq.cli", *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300)
 
 
 @pytest.fixture(scope="module")
 def script(tmp_path_factory):
-    """Runs dl-seq2seq in a folder of its own."""
+    """Calls the entry point of dl-seq2seq, in a folder of its own."""
     folder = tmp_path_factory.mktemp("cli")
 
     def call(*arguments):
-        command = [sys.executable, "-m", "dl_architectures.seq2seq.cli", *map(str, arguments)]
-        return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+        stdout, stderr = io.StringIO(), io.StringIO()
+        with contextlib.chdir(folder), contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
+            status = main([str(argument) for argument in arguments])
+        return subprocess.CompletedProcess(arguments, status, stdout.getvalue(), stderr.getvalue())
 
     call.folder = folder
     return call
@@ -25,7 +37,7 @@ def script(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run(script):
-    result = script("train", *SMALL)
+    result = in_a_process("train", *SMALL, cwd=script.folder)
     assert result.returncode == 0, result.stderr
     lines = result.stdout.splitlines()
     assert [line.split()[0] for line in lines] == ["baseline", "result", "optimum", "gap", "report"]
@@ -77,7 +89,7 @@ def test_evaluate_on_the_sample_and_on_a_file(script, run):
 
 
 def test_train_on_a_file(script):
-    rows = {" ".join(str((i * k) % 7 - 3) for k in range(1, 3 + i % 4)) for i in range(400)}
+    rows = {" ".join(str((i * k) % 7 - 3) for k in range(1, 3 + i % 4)) for i in range(120)}
     (script.folder / "train.txt").write_text("\n".join(sorted(rows)))
     result = script("train", "--data", "train.txt", "--epochs", "1", "--json", "--runs-dir", "file-runs")
     assert result.returncode == 0, result.stderr
@@ -85,8 +97,8 @@ def test_train_on_a_file(script):
 
 
 def test_compare_writes_table_picture_and_page(script):
-    arguments = ("--preset", "quick", "--data", "train.txt", "--attentions", "luong", "location", "--seeds", "2")
-    rows = sorted({" ".join(map(str, (i % 5, i % 3, i % 2, i % 7)[: 1 + i % 4])) for i in range(300)})
+    arguments = ("--preset", "quick", "--data", "train.txt", "--attentions", "luong", "location", "--seeds", "1")
+    rows = sorted({" ".join(map(str, (i % 5, i % 3, i % 2, i % 7)[: 1 + i % 4])) for i in range(90)})
     (script.folder / "train.txt").write_text("\n".join(rows))
     result = script("compare", *arguments, "--runs-dir", "compare-runs", "--json")
     assert result.returncode == 0, result.stderr
@@ -129,6 +141,10 @@ def test_bad_input_is_refused_in_one_line(script, run, arguments, message):
     before = sorted(path for path in script.folder.rglob("*") if path.is_dir())
     assert message in error_line(script(*arguments))
     assert sorted(path for path in script.folder.rglob("*") if path.is_dir()) == before  # no litter
+
+
+def test_bad_input_is_refused_by_the_process_too(script):
+    assert "none.txt does not exist" in error_line(in_a_process("train", "--data", "none.txt", cwd=script.folder))
 
 
 @pytest.mark.parametrize("name", ["best", "last"])

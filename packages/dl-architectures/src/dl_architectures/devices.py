@@ -6,8 +6,12 @@ from dl_shared.config import Device
 from dl_shared.errors import InputError
 
 
-def find_device(name: Device) -> torch.device:
+def find_device(name: Device, *, threads: int | None = None) -> torch.device:
     """The device asked for; `auto` takes an accelerator where there is one.
+
+    Args:
+        name: the option `--device`.
+        threads: how many of the CPU's cores one operation may use; PyTorch's own choice unless given.
 
     Raises:
         InputError: if there is no such device here.
@@ -17,6 +21,8 @@ def find_device(name: Device) -> torch.device:
         raise InputError("--device tpu is not for plain PyTorch; take cpu, gpu or auto")
     if name == "gpu" and accelerator is None:
         raise InputError("PyTorch finds no GPU here; take --device cpu or auto")
+    if threads is not None:
+        torch.set_num_threads(threads)
     return torch.device("cpu") if name == "cpu" or accelerator is None else accelerator
 
 
@@ -25,5 +31,5 @@ def describe_device(device: torch.device) -> str:
     return (
         torch.cuda.get_device_name(device)
         if device.type == "cuda"
-        else f"{device.type}, {torch.get_num_threads()} threads"
+        else f"{device.type}, threads: {torch.get_num_threads()}"
     )

@@ -61,10 +61,12 @@ class Config(TrainConfig):
     """How often the decoder is given the true symbol: always, or ever less often as training goes on."""
     teacher_forcing_floor: float = 0.5
     """Where a schedule that falls ends: the share of true symbols at least given."""
+    threads: int = 1
+    """CPU cores that one operation may use; such small ones gain little from more, and lose much on a busy machine."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("symbols", "min_length", "train_size", "test_size"):
+        for name in ("symbols", "min_length", "train_size", "test_size", "threads"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.max_length < self.min_length:

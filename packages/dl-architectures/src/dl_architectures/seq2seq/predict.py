@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from dl_architectures.devices import find_device
 from dl_architectures.seq2seq import checkpoint
@@ -76,7 +77,7 @@ def explain(model: Seq2Seq, vocabulary: Vocabulary, source: Sequences) -> revers
 def predict(options: PredictOptions) -> list[dict[str, Any]]:
     """The verb `predict`: reverse the sequences on the command line."""
     given = Sequences.from_rows([parse_sequence(text) for text in options.sequences])
-    model, vocabulary = load_run(Path(options.run), options.device)
+    model, vocabulary = load_run(Path(options.run), find_device(options.device, threads=1))
     answers, probabilities = predict_sequences(model, vocabulary, given, beam=options.beam)
     return [
         {"source": _text(source), "prediction": _text(answer), "probability": float(probability)}
@@ -88,7 +89,7 @@ def evaluate(options: EvaluateSequences) -> dict[str, Any]:
     """The verb `evaluate`: score a run on other sequences; the scores by length are on the run's page."""
     path = Path(options.run)
     config = read_config(path, Config)
-    model, vocabulary = load_run(path, options.device)
+    model, vocabulary = load_run(path, find_device(options.device, threads=config.threads))
     sequences, source = reversal.load_test(
         options.data,
         seed=options.seed,
@@ -101,13 +102,13 @@ def evaluate(options: EvaluateSequences) -> dict[str, Any]:
     return {name: value for name, value in scores.items() if name != "by_length"}
 
 
-def load_run(path: Path, device: str) -> tuple[Seq2Seq, Vocabulary]:
+def load_run(path: Path, device: torch.device) -> tuple[Seq2Seq, Vocabulary]:
     """The best model of a run, and its vocabulary.
 
     Raises:
         InputError: if the run has none, or it is damaged.
     """
-    model, symbols = checkpoint.load_model(path / "checkpoints" / "best.safetensors", find_device(device))
+    model, symbols = checkpoint.load_model(path / "checkpoints" / "best.safetensors", device)
     return model, Vocabulary(symbols)
 
 

@@ -36,9 +36,16 @@ CHECKPOINT_STEPS = 100  # a kill costs no more work than this
 
 def train(config: Config, *, runs_dir: Path | None = None, resume: str | Path | None = None) -> Path:
     """Train, test once, and report; returns the run directory."""
-    run_options = {"task": "seq2seq", "framework": "pytorch", "primary": "exact_match"}
-    with Run.start("dl-seq2seq", config, **run_options, runs_dir=runs_dir, resume=resume) as run:
-        device = find_device(config.device)
+    with Run.start(
+        "dl-seq2seq",
+        config,
+        task="seq2seq",
+        framework="pytorch",
+        primary="exact_match",
+        runs_dir=runs_dir,
+        resume=resume,
+    ) as run:
+        device = find_device(config.device, threads=config.threads)
         data = reversal.load(
             config.data,
             seed=config.seed,
