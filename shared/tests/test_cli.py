@@ -46,11 +46,18 @@ def test_json_puts_one_object_on_stdout_and_the_rest_on_stderr(toy):
     result = toy("train", "--json")
     assert json.loads(result.stdout)["test"]["accuracy"] == 0.9
     assert "started" in result.stderr
-    assert json.loads(toy("evaluate", "--data", "x", "--json").stdout)["accuracy"] == 0.5
+    assert json.loads(toy("evaluate", "--data", "x", "--json").stdout)["test"]["accuracy"] == 0.5
     assert [row["label"] for row in json.loads(toy("predict", "--data", "x", "--json").stdout)["rows"]] == [
         "cat",
         "dog",
     ]
+
+
+def test_evaluate_and_predict_print_what_a_person_reads(toy):
+    toy("train")
+    figures = toy("evaluate", "--data", "x").stdout.splitlines()
+    assert figures[-2:] == ["baseline accuracy 0.2500", "result   accuracy 0.5000"]
+    assert toy("predict", "--data", "x").stdout == "label cat  confidence 0.9000\nlabel dog  confidence 0.8000\n"
 
 
 def test_a_preset_sets_defaults_and_flags_change_single_options(toy, tmp_path):

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from dl_shared.cli import EvaluateOptions, TrainVerb, Verb, console_script
+from dl_shared.cli import EvaluateOptions, EvaluateVerb, TrainVerb, Verb, console_script
 from dl_shared.config import TrainConfig
 from dl_shared.errors import InputError
 from dl_shared.runs import Run
@@ -60,11 +60,8 @@ def evaluate(options):
     print("a line for the person watching")
     if options.data == "bug":
         raise RuntimeError("ours")
-    return {
-        "accuracy": 0.5,
-        "accuracy_ci": [0.4, 0.6],
-        "config": json.loads(Path(options.run, "config.json").read_text()),
-    }
+    seed = json.loads(Path(options.run, "config.json").read_text())["seed"]
+    return {"test": {"accuracy": 0.5 + seed}, "baseline": {"accuracy": 0.25}, "optimum": None, "gap_closed": None}
 
 
 def predict(options):
@@ -77,7 +74,7 @@ main = console_script(
     "toy",
     "A toy.",
     TrainVerb(function="toy_project:train", presets=PRESETS),
-    Verb(name="evaluate", help="Score.", function="toy_project:evaluate", options=EvaluateOptions),
+    EvaluateVerb(function="toy_project:evaluate"),
     Verb(name="predict", help="Predict.", function="toy_project:predict", options=EvaluateOptions),
 )
 

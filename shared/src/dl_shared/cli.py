@@ -74,9 +74,14 @@ class Verb:
         return _load(self.function)(options)
 
     def show(self, result: Any) -> None:
+        """Print for a person."""
         rows = result if isinstance(result, list) else [result]
         for row in rows:
             print("  ".join(f"{name} {_readable(value)}" for name, value in row.items()))
+
+    def as_object(self, result: Any) -> dict[str, Any]:
+        """What --json prints."""
+        return {"rows": result} if isinstance(result, list) else result
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,24 +130,43 @@ class TrainVerb(Verb):
         return {"path": path, "summary": read_summary(path)}
 
     def show(self, result: Any) -> None:
-        metrics, name = result["summary"]["metrics"], result["summary"]["primary"]["name"]
-        optimum = metrics["optimum"] or {}
-        interval = metrics["test"].get(f"{name}_ci")
-        for label, value in (
-            ("baseline", metrics["baseline"].get(name)),
-            ("result", metrics["test"].get(name)),
-            ("optimum", optimum.get(name)),
-        ):
-            if value is not None:
-                beside = (
-                    f"  (95 % interval {interval[0]:.4f} to {interval[1]:.4f})"
-                    if label == "result" and interval
-                    else ""
-                )
-                print(f"{label:9}{name} {value:.4f}{beside}")
-        if metrics["gap_closed"] is not None:
-            print(f"gap closed {100 * metrics['gap_closed']:.1f} %")
+        _print_figures(result["summary"]["metrics"], result["summary"]["primary"]["name"])
         print(f"report   {result['path'] / 'report.html'}")
+
+    def as_object(self, result: Any) -> dict[str, Any]:
+        return result["summary"]["metrics"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateVerb(Verb):
+    """The verb `evaluate`. Its function takes the options and returns metrics of the form in summary.json."""
+
+    name: str = "evaluate"
+    help: str = "Score a run on other data."
+    options: Any = EvaluateOptions
+
+    def run(self, project: str, options: Any) -> Any:
+        metrics = super().run(project, options)
+        summary = read_summary(find_run(options.run, options.runs_dir, project))
+        return {"metrics": metrics, "primary": summary["primary"]["name"]}
+
+    def show(self, result: Any) -> None:
+        _print_figures(result["metrics"], result["primary"])
+
+    def as_object(self, result: Any) -> dict[str, Any]:
+        return result["metrics"]
+
+
+def _print_figures(metrics: Mapping[str, Any], name: str) -> None:
+    """Baseline, result and optimum, one below the other, and the share of the gap closed."""
+    interval = metrics["test"].get(f"{name}_ci")
+    for label, scores in (("baseline", "baseline"), ("result", "test"), ("optimum", "optimum")):
+        value = (metrics[scores] or {}).get(name)
+        if value is not None:
+            shown = f"  (95 % interval {interval[0]:.4f} to {interval[1]:.4f})" if scores == "test" and interval else ""
+            print(f"{label:9}{name} {value:.4f}{shown}")
+    if metrics["gap_closed"] is not None:
+        print(f"gap closed {100 * metrics['gap_closed']:.1f} %")
 
 
 def console_script(project: str, description: str, *verbs: Verb) -> Callable[[Sequence[str] | None], int]:
@@ -155,7 +179,7 @@ def console_script(project: str, description: str, *verbs: Verb) -> Callable[[Se
             with contextlib.redirect_stdout(sys.stderr) if options.json else contextlib.nullcontext():
                 result = verb.run(project, options)
             if options.json:
-                print(json.dumps(_as_object(result), default=str))
+                print(json.dumps(verb.as_object(result), default=str))
             else:
                 verb.show(result)
         except InputError as error:
@@ -231,12 +255,6 @@ def _preset_named(arguments: Sequence[str]) -> str | None:
 def _load(function: str) -> Callable[..., Any]:
     module, _, name = function.partition(":")
     return getattr(importlib.import_module(module), name)
-
-
-def _as_object(result: Any) -> Any:
-    if isinstance(result, list):
-        return {"rows": result}
-    return result["summary"]["metrics"] if "summary" in result else result
 
 
 def _readable(value: Any) -> str:
