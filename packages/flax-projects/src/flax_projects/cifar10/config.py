@@ -1,0 +1,101 @@
+"""What may vary in a run of flax-cifar10, and its presets."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from dl_shared.config import TrainConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(TrainConfig):
+    """Options of `flax-cifar10 train`."""
+
+    epochs: int = 10
+    """Passes over the training images."""
+    batch_size: int = 250
+    """Images per step, over all devices together."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """Number format of the forward and backward pass; weights, sums and statistics stay in fp32."""
+
+    model: Literal["cnn", "resnet"] = "resnet"
+    """Plain blocks, or blocks with a skip connection."""
+    widths: tuple[int, ...] = (128, 256, 512)
+    """Channels of each block; each block halves height and width."""
+    stem_stride: Literal[1, 2] = 2
+    """2 looks at the image in steps of two pixels: a quarter of the work, for about two points of accuracy."""
+    dropout: float = 0.1
+    """Share of the features dropped before the classifier."""
+
+    optimizer: Literal["sgd", "muon"] = "muon"
+    """SGD with Nesterov momentum, or Muon for the convolutions (and Adam for the rest)."""
+    learning_rate: float = 0.05
+    """At its peak, for a batch of any size."""
+    warmup: float = 0.2
+    """Share of the steps in which the learning rate rises; it falls to zero in the others."""
+    weight_decay: float = 0.01
+    """Decoupled from the gradient, times the learning rate; on kernels only."""
+    label_smoothing: float = 0.1
+    """Share of each label spread evenly over all classes, in training only."""
+    ema: float = 0.99
+    """Decay per step of the average of the weights that is validated and tested; 0 takes the weights themselves."""
+
+    crop: int = 4
+    """Pixels by which the image is shifted at most, in each direction."""
+    flip: bool = True
+    """Mirror every image in every other epoch."""
+    cutout: int = 0
+    """Side in pixels of a square set to the mean colour; 0 for none."""
+    flip_test: bool = True
+    """Average the prediction over the image and its mirror image."""
+
+    chunk_steps: int = 20
+    """Steps in one call of the compiled program, between looks at Ctrl-C; 0 takes a whole epoch."""
+    checkpoint_seconds: float = 60.0
+    """At most this much work is lost by a kill; a checkpoint is also written after every epoch."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.precision not in ("fp32", "bf16"):
+            raise ValueError(f"precision must be fp32 or bf16, got {self.precision}")
+        if not self.widths or min(self.widths) < 1:
+            raise ValueError(f"widths must be positive, got {self.widths}")
+        if self.stem_stride * 2 ** len(self.widths) > 32:
+            raise ValueError(f"{len(self.widths)} blocks halve 32 pixels away; give fewer widths")
+        for name in ("dropout", "warmup", "label_smoothing", "ema"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 0 and below 1, got {getattr(self, name)}")
+        for name in ("weight_decay", "crop", "cutout", "chunk_steps", "checkpoint_seconds"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+        if self.learning_rate <= 0:
+            raise ValueError(f"learning_rate must be positive, got {self.learning_rate}")
+        if max(self.crop, self.cutout) > 32:
+            raise ValueError(f"crop and cutout must be at most 32 pixels, got {self.crop} and {self.cutout}")
+
+
+PRESETS = {
+    # 45,000 images on two CPU cores with bfloat16 units: see the README for the accuracy and the time.
+    "cpu": Config(precision="bf16", batch_size=500, epochs=8, ema=0.98),
+    # A minute on two cores, start, compilation, baseline and pictures included; meant for `--data sample`.
+    "quick": Config(
+        precision="bf16",
+        model="cnn",
+        widths=(64, 128, 256),
+        epochs=3,
+        batch_size=125,
+        ema=0.95,
+        dropout=0.0,
+        crop=2,
+    ),
+    # For an accelerator, after airbench96: whole resolution, wide blocks, cutout, a whole epoch in one call.
+    "full": Config(
+        precision="bf16",
+        widths=(128, 384, 512),
+        stem_stride=1,
+        epochs=40,
+        batch_size=1000,
+        ema=0.99,
+        cutout=12,
+        chunk_steps=0,
+    ),
+}

@@ -1,0 +1,92 @@
+"""A finished run, applied to other images."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from flax import nnx
+from jaxtyping import Float, UInt8
+
+from dl_shared.errors import InputError
+from dl_shared.runs import read_config, read_summary
+from dl_shared.tasks import cifar10
+from flax_projects.checkpoints import Checkpoints
+from flax_projects.cifar10.config import Config
+from flax_projects.cifar10.step import make_predict, predict_all
+from flax_projects.cifar10.train import evaluation_graph, make_network
+from flax_projects.devices import data_mesh, whole
+
+SIDE = 32
+
+
+def evaluate(options: Any) -> dict[str, Any]:
+    """Score a run on the test part of other data; kept under RUN/evaluations/."""
+    run = Path(options.run)
+    return cifar10.evaluate(run, options.data, load_predictor(run))
+
+
+def predict(options: Any) -> list[dict[str, Any]]:
+    """One row for each image file, in the order given: the likeliest class, and the probability of each.
+
+    Raises:
+        InputError: if a file is no image.
+    """
+    run = Path(options.run)
+    images = np.stack([read_image(Path(file)) for file in options.images])
+    probabilities = load_predictor(run)(images)
+    names = read_summary(run)["data"]["class_names"]
+    return [
+        {"file": str(file), "predicted": names[int(row.argmax())], "confidence": float(row.max())}
+        | {f"p({name})": float(value) for name, value in zip(names, row, strict=True)}
+        for file, row in zip(options.images, probabilities, strict=True)
+    ]
+
+
+def read_image(file: Path) -> UInt8[np.ndarray, "32 32 3"]:
+    """An image file of any size and format, as the networks see it: the middle square, 32 x 32, red, green, blue.
+
+    Raises:
+        InputError: if the file is missing or no image.
+    """
+    from PIL import Image, ImageOps
+
+    if not file.is_file():
+        raise InputError(f"{file} does not exist or is no file: give image files")
+    try:
+        with Image.open(file) as image:
+            square = ImageOps.fit(image.convert("RGB"), (SIDE, SIDE), Image.Resampling.LANCZOS)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise InputError(
+            f"{file} cannot be read as an image ({error}); give PNG, JPEG or another common format"
+        ) from None
+    return np.asarray(square, np.uint8)
+
+
+def load_predictor(
+    run: Path, batch_size: int = 500
+) -> Callable[[UInt8[np.ndarray, "n 32 32 3"]], Float[np.ndarray, "n classes"]]:
+    """The best model of a run, as a function from images to probabilities; one row for each image.
+
+    Raises:
+        InputError: if the run has no checkpoint yet, or it is damaged.
+    """
+    config = read_config(run, Config)
+    names = read_summary(run)["data"].get("class_names")
+    if names is None:
+        raise InputError(f"{run} was stopped before it knew its classes; train it first")
+    mesh = data_mesh("auto", jax.device_count())
+    model = make_network(config, classes=len(names), mesh=mesh)
+    like = jax.device_put(nnx.state(model), whole(mesh))
+    with Checkpoints(run / "checkpoints") as checkpoints:
+        best = checkpoints.restore("best", like)
+    if best is None:
+        raise InputError(f"{run} has no checkpoint yet; it writes the first after one epoch")
+    program = make_predict(evaluation_graph(model), flip_test=config.flip_test, mesh=mesh)
+
+    def probabilities(images: np.ndarray) -> np.ndarray:
+        fitting = -(-min(len(images), batch_size) // mesh.size) * mesh.size
+        return np.asarray(jax.nn.softmax(predict_all(program, best[1], images, fitting)))
+
+    return probabilities

@@ -1,0 +1,154 @@
+"""The console script from outside: bad input is one line and status 2; --help imports no framework."""
+
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dl_shared.runs import read_summary
+from flax_projects.cifar10.cli import main
+from flax_projects.cifar10.config import PRESETS, Config
+from flax_projects.cifar10.predict import load_predictor, read_image
+from flax_projects.cifar10.train import train
+
+
+@pytest.fixture(scope="module")
+def finished(few_images, tmp_path_factory):
+    config = Config(data=str(few_images), epochs=1, batch_size=18, model="cnn", widths=(4,))
+    return train(config, runs_dir=tmp_path_factory.mktemp("runs"))
+
+
+def refused(capsys, *arguments):
+    """The one line that the script answers."""
+    assert main([str(argument) for argument in arguments]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    line = captured.err.strip().splitlines()[-1]
+    assert line.startswith("error: ")
+    assert "Traceback" not in captured.err
+    return line
+
+
+def test_help_and_refusals_import_no_framework():
+    program = (
+        "import sys\nfrom flax_projects.cifar10.cli import main\n"
+        "try:\n    main(['train', '--help'])\nexcept SystemExit: pass\n"
+        "print([name for name in ('jax', 'flax', 'numpy', 'pandas') if name in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stderr.splitlines()[-1] == "[]"
+    assert "--label-smoothing" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"precision": "fp16"}, "fp32 or bf16"),
+        ({"widths": ()}, "widths"),
+        ({"widths": (1, 1, 1, 1, 1)}, "fewer widths"),
+        ({"dropout": 1.0}, "dropout"),
+        ({"crop": 40}, "40"),
+        ({"learning_rate": 0.0}, "learning_rate"),
+        ({"weight_decay": -1.0}, "weight_decay"),
+    ],
+)
+def test_a_config_that_cannot_work_is_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        Config(**options)
+
+
+def test_presets_differ_where_they_say():
+    assert list(PRESETS)[0] == "cpu"
+    assert PRESETS["full"].stem_stride == 1
+    assert PRESETS["full"].chunk_steps == 0
+
+
+def test_data_that_is_not_there(capsys, tmp_path):
+    assert "does not exist" in refused(capsys, "train", "--data", tmp_path / "nothing", "--runs-dir", tmp_path)
+    assert not list(tmp_path.glob("flax-cifar10/*")), "a wrong path leaves no run behind"
+
+
+def test_a_truncated_parquet_file(capsys, tmp_path, few_images):
+    damaged = shutil.copytree(few_images, tmp_path / "data")
+    file = damaged / "train-00000-of-00001.parquet"
+    file.write_bytes(file.read_bytes()[:5000])
+    assert "train-00000-of-00001.parquet" in refused(capsys, "train", "--data", damaged, "--runs-dir", tmp_path)
+
+
+def test_fewer_images_than_a_batch(capsys, tmp_path, few_images):
+    line = refused(capsys, "train", "--data", few_images, "--runs-dir", tmp_path, "--batch-size", 5000)
+    assert "no batch of 5000" in line
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--model", "vgg"], ["--precision", "fp16"], ["--epochs", "0"], ["--preset", "huge"], ["--device", "abacus"]],
+    ids=lambda arguments: arguments[0],
+)
+def test_unknown_option_values(capsys, tmp_path, arguments):
+    assert arguments[1] in refused(capsys, "train", "--data", "sample", "--runs-dir", tmp_path, *arguments)
+
+
+def test_a_device_that_is_not_there(capsys, tmp_path, few_images):
+    line = refused(capsys, "train", "--data", few_images, "--device", "tpu", "--runs-dir", tmp_path)
+    assert "--device auto" in line
+
+
+def test_runs_that_are_not_there(capsys, tmp_path):
+    assert "no run" in refused(capsys, "predict", "--runs-dir", tmp_path, "x.png")
+    assert "not a run" in refused(capsys, "evaluate", "--run", tmp_path, "--data", "sample")
+
+
+def test_predict_gives_a_row_for_each_image_in_order(capsys, tmp_path, finished):
+    files = []
+    for name, level in (("dark.png", 10), ("bright.jpg", 190), ("grey.png", 100)):
+        size = (40, 64) if name == "grey.png" else (32, 32)
+        Image.new("L" if name == "grey.png" else "RGB", size, level if name == "grey.png" else (level,) * 3).save(
+            tmp_path / name
+        )
+        files.append(tmp_path / name)
+    assert main(["predict", "--run", str(finished), *map(str, files)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[1] for line in lines] == [str(file) for file in files]
+    rows = load_predictor(finished)(np.stack([read_image(file) for file in files]))
+    np.testing.assert_allclose(rows.sum(1), 1, rtol=1e-5)
+    assert f"confidence {rows[2].max():.4f}" in lines[2]
+
+
+def test_the_test_predictions_come_back_from_the_checkpoint(finished, few_images, capsys):
+    assert main(["evaluate", "--run", str(finished), "--data", str(few_images)]) == 0
+    shown = capsys.readouterr().out
+    accuracy = read_summary(finished)["metrics"]["test"]["accuracy"]
+    assert f"{accuracy:.4f}" in shown
+    assert list((finished / "evaluations").iterdir())
+
+
+def test_a_file_that_is_no_image(capsys, tmp_path, finished):
+    (tmp_path / "notes.png").write_text("not a picture")
+    assert "notes.png" in refused(capsys, "predict", "--run", finished, tmp_path / "notes.png")
+    assert "nothing.png" in refused(capsys, "predict", "--run", finished, tmp_path / "nothing.png")
+
+
+@pytest.mark.parametrize("damage", ["emptied", "cut short"])
+def test_a_damaged_checkpoint(capsys, tmp_path, finished, damage):
+    run = shutil.copytree(finished, tmp_path / "run")
+    for file in (run / "checkpoints" / "best").rglob("*"):
+        if file.is_file() and (damage == "emptied" or file.stat().st_size > 500):
+            file.write_bytes(b"" if damage == "emptied" else file.read_bytes()[:200])
+    Image.new("RGB", (32, 32)).save(tmp_path / "a.png")
+    line = refused(capsys, "predict", "--run", run, tmp_path / "a.png")
+    assert "checkpoint" in line
+
+
+def test_a_run_without_a_checkpoint(capsys, tmp_path, finished):
+    run = shutil.copytree(finished, tmp_path / "run")
+    shutil.rmtree(run / "checkpoints" / "best")
+    Image.new("RGB", (32, 32)).save(tmp_path / "a.png")
+    assert "no checkpoint yet" in refused(capsys, "predict", "--run", run, tmp_path / "a.png")
+
+
+def test_a_finished_run_is_not_resumed(capsys, finished):
+    assert "finished" in refused(capsys, "train", "--resume", finished)

@@ -1,0 +1,134 @@
+"""The compiled programs: chunks, ragged batches, devices, and what each step draws."""
+
+import json
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from flax_projects.cifar10.augment import augment, normalize
+from flax_projects.cifar10.config import Config
+from flax_projects.cifar10.step import keys_of, make_train_steps, predict_all
+from flax_projects.cifar10.train import Learner, cross_entropy
+from flax_projects.devices import data_mesh
+
+CONFIG = Config(data="", epochs=2, batch_size=16, widths=(4,), chunk_steps=0, model="cnn", learning_rate=0.01)
+
+
+def few(n=40):
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 255, size=(n, 32, 32, 3)).astype(np.uint8)
+    split = SimpleNamespace(images=images, labels=np.arange(n) % 10)
+    return SimpleNamespace(train=SplitOf(split), validation=SplitOf(split), class_names=tuple("0123456789"))
+
+
+class SplitOf(SimpleNamespace):
+    def __init__(self, split):
+        super().__init__(images=split.images, labels=split.labels)
+
+    def __len__(self):
+        return len(self.labels)
+
+
+def learner(config=CONFIG):
+    return Learner(config, few(), data_mesh("cpu", config.batch_size))
+
+
+def arrays(state):
+    return [np.asarray(leaf) for leaf in jax.tree.leaves(state)]
+
+
+def test_an_epoch_in_one_call_equals_step_by_step():
+    whole, single = learner(), learner()
+    step = single.programs.train_steps
+    whole.state = whole.programs.train_steps(whole.state, whole.images, whole.labels, np.int32(2), np.int32(4))
+    for first in (2, 3):
+        single.state = step(single.state, single.images, single.labels, np.int32(first), np.int32(first + 1))
+    for one, other in zip(arrays(whole.state), arrays(single.state), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_each_epoch_sees_other_images_in_another_order_and_mirrors_the_other_half():
+    """A program that learns nothing and hands out its inputs shows what a step is given."""
+    keys = keys_of(CONFIG.seed)
+    orders = [jax.random.permutation(jax.random.fold_in(keys.order, epoch), 40) for epoch in (0, 1)]
+    assert not np.array_equal(*orders)
+    assert sorted(orders[0].tolist()) == list(range(40))
+    a, b = (
+        augment(
+            jax.random.fold_in(keys.augment, step),
+            jnp.asarray(few().train.images),
+            jnp.zeros(40, bool),
+            crop=2,
+            cutout=0,
+        )
+        for step in (0, 1)
+    )
+    assert not np.array_equal(a, b)
+
+
+def test_predictions_for_a_ragged_last_batch_equal_those_of_the_whole():
+    mean_red = jax.jit(lambda state, images: normalize(images).mean((1, 2)) + state)
+    images = few(37).train.images
+    whole = np.asarray(mean_red(1.0, jnp.asarray(images)))
+    for batch_size in (1, 5, 16, 37, 64):
+        rows = predict_all(mean_red, 1.0, images, batch_size)
+        assert rows.shape == whole.shape
+        np.testing.assert_allclose(rows, whole, rtol=1e-6)
+
+
+def test_cross_entropy_by_hand():
+    probabilities = np.array([[0.5, 0.5], [0.25, 0.75]], np.float32)
+    assert cross_entropy(probabilities, np.array([0, 0])) == pytest.approx((np.log(2) + np.log(4)) / 2)
+
+
+def test_training_moves_the_average_slower_than_the_weights():
+    own = learner()
+    before = arrays(own.state.average)
+    own.state = own.programs.train_steps(own.state, own.images, own.labels, np.int32(0), np.int32(1))
+    moved = [np.abs(new - old).max() for old, new in zip(before, arrays(own.state.average), strict=True)]
+    assert 0 < max(moved) < 0.1 * CONFIG.learning_rate * 50
+    assert int(own.state.correct) <= CONFIG.batch_size
+    assert float(own.state.loss_sum) > 0
+
+
+ONE_AND_FOUR = """
+import json, sys
+import jax, numpy as np
+from jax.sharding import AxisType
+sys.path.insert(0, sys.argv[1])
+from test_cifar10_step import CONFIG, few
+from flax_projects.cifar10.train import Learner
+results = []
+for n in (1, 4):
+    mesh = jax.make_mesh((n,), ("data",), axis_types=(AxisType.Auto,), devices=jax.devices()[:n])
+    own = Learner(CONFIG, few(), mesh)
+    own.state = own.programs.train_steps(own.state, own.images, own.labels, np.int32(0), np.int32(2))
+    results.append([np.asarray(leaf) for leaf in jax.tree.leaves(own.state.average)])
+    devices = len(jax.tree.leaves(own.state.average)[0].sharding.device_set)
+print(json.dumps({"devices": devices, "difference": max(float(abs(a - b).max()) for a, b in zip(*results))}))
+"""
+
+
+def test_four_devices_equal_one():
+    env = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=4", "JAX_PLATFORMS": "cpu"}
+    here = os.path.dirname(__file__)
+    done = subprocess.run([sys.executable, "-c", ONE_AND_FOUR, here], env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout.splitlines()[-1])
+    assert result["devices"] == 4
+    assert result["difference"] < 1e-5
+
+
+def test_every_step_of_a_run_is_compiled_once():
+    own = learner()
+    program = make_train_steps(own.graph, CONFIG, steps_per_epoch=2, mesh=own.mesh)
+    state = own.state
+    for first, last in ((0, 1), (1, 2), (2, 4)):
+        state = program(state, own.images, own.labels, np.int32(first), np.int32(last))
+    assert program._cache_size() == 1
