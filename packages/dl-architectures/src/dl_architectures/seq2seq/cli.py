@@ -1,89 +1,10 @@
 """The console script `dl-seq2seq`: flags made from the config, nothing else."""
 
 import sys
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated
 
-import tyro
-
-from dl_architectures.seq2seq.config import PRESETS, AttentionName
-from dl_shared.cli import EvaluateOptions, RunOptions, TrainVerb, Verb, console_script
-from dl_shared.config import Device
-
-
-@dataclass(frozen=True, kw_only=True)
-class EvaluateSequences(EvaluateOptions):
-    """Score a finished run on other data; kept under RUN/evaluations/."""
-
-    data: str = "sample"
-    """`sample`, or a text or CSV file with one integer sequence a line."""
-    min_length: int | None = None
-    """Of sample data: the shortest sequence (default: that of the run)."""
-    max_length: int | None = None
-    """Of sample data: the longest sequence (default: that of the run)."""
-    count: int = 10_000
-    """Of sample data: how many sequences."""
-    seed: int = 1
-    """Of sample data. With the run's own seed, sequences it was trained on come back."""
-    beam: int = 1
-    """Beginnings kept while searching; 1 is greedy decoding."""
-    device: Device = "auto"
-    """Where to compute."""
-
-    def __post_init__(self) -> None:
-        for name in ("min_length", "max_length", "count", "beam"):
-            if (value := getattr(self, name)) is not None and value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
-        if self.seed < 0:
-            raise ValueError(f"seed must not be negative, got {self.seed}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class PredictOptions(RunOptions):
-    """Reverse sequences given on the command line."""
-
-    sequences: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="SEQUENCE")]
-    """Integers in quotes, apart by spaces or commas: "3 1 4 1 5"."""
-    beam: int = 1
-    """Beginnings kept while searching; 1 is greedy decoding."""
-    device: Device = "auto"
-    """Where to compute."""
-
-    def __post_init__(self) -> None:
-        if not self.sequences:
-            raise ValueError('give at least one sequence, such as "3 1 4 1 5"')
-        if self.beam < 1:
-            raise ValueError(f"beam must be at least 1, got {self.beam}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class CompareOptions:
-    """Train each attention under one budget, and hold them side by side beyond the lengths trained on."""
-
-    preset: str = "full"
-    """Options of all the runs: full or quick."""
-    data: str = "sample"
-    """`sample`, or a text or CSV file with one integer sequence a line."""
-    attentions: tuple[AttentionName, ...] = ("bahdanau", "luong", "location")
-    """Which to compare."""
-    seeds: int = 1
-    """Trainings of each, with seeds 0, 1, ..."""
-    output: Path = Path("seq2seq-comparison")
-    """Folder of the table and the picture."""
-    runs_dir: Path | None = None
-    """Where runs are kept (default: $DL_RUNS_DIR, else ./runs)."""
-    json: bool = False
-    """Print one JSON object on stdout, and everything else on stderr."""
-
-    def __post_init__(self) -> None:
-        if self.preset not in PRESETS:
-            raise ValueError(f"preset must be one of {', '.join(PRESETS)}; got {self.preset!r}")
-        if self.seeds < 1:
-            raise ValueError(f"seeds must be at least 1, got {self.seeds}")
-        if not self.attentions:
-            raise ValueError("give at least one attention to compare")
-
+from dl_architectures.seq2seq.config import PRESETS
+from dl_architectures.seq2seq.options import CompareOptions, EvaluateSequences, PredictOptions
+from dl_shared.cli import TrainVerb, Verb, console_script
 
 PACKAGE = "dl_architectures.seq2seq"
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from dl_architectures.seq2seq.cli import CompareOptions
 from dl_architectures.seq2seq.config import PRESETS
+from dl_architectures.seq2seq.options import CompareOptions
 from dl_architectures.seq2seq.train import train
 from dl_shared.files import atomic_path
 from dl_shared.plots.attention import exact_match_by_length

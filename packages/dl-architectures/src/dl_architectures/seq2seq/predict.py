@@ -9,10 +9,10 @@ import torch
 from dl_architectures.devices import find_device
 from dl_architectures.seq2seq import checkpoint
 from dl_architectures.seq2seq.batches import Vocabulary, by_length, make_batch
-from dl_architectures.seq2seq.cli import EvaluateSequences, PredictOptions
 from dl_architectures.seq2seq.config import Config
 from dl_architectures.seq2seq.decode import beam_search, greedy
 from dl_architectures.seq2seq.model import Seq2Seq
+from dl_architectures.seq2seq.options import EvaluateSequences, PredictOptions
 from dl_shared.data.reversal import Sequences, parse_sequence
 from dl_shared.runs import read_config
 from dl_shared.tasks import reversal
