@@ -5,7 +5,6 @@ cumulative log returns to `report`.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,13 @@ import pandas as pd
 from jaxtyping import Float
 
 from dl_shared.data.windows import Windows
-from dl_shared.files import write_json
 from dl_shared.metrics import gap_closed
 from dl_shared.metrics.forecasting import diebold_mariano, score_intervals, sum_by, to_prices
 from dl_shared.plots import forecasting as plots
 from dl_shared.plots.curves import training_curves
 from dl_shared.report import write_page
 from dl_shared.runs import Run
+from dl_shared.tasks.evaluation import save_evaluation
 from dl_shared.tasks.stocks_data import DEFAULT_TICKERS, Data, History, load
 
 __all__ = ["DEFAULT_TICKERS", "Data", "History", "evaluate", "load", "record_data", "report"]
@@ -99,9 +98,7 @@ def evaluate(
     """
     metrics = _metrics(data, forecasts, quantiles, levels)
     described = {"source": data.source, "fingerprint": data.fingerprint, "rows": {"test": len(data.test)}}
-    moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    write_json(run_path / "evaluations" / f"{moment}.json", {"data": described, "metrics": metrics})
-    write_page(run_path)
+    save_evaluation(run_path, data=described, metrics=metrics)
     return metrics
 
 
