@@ -1,6 +1,7 @@
 """Sequences to reverse: reading, drawing, splitting, scoring."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -192,6 +193,7 @@ def test_report_and_evaluate_write_scores_pictures_and_page(tmp_path, data, wron
     example = reversal.AttentionExample(("bos", "1", "eos"), ("1", "eos"), np.full((2, 3), 1 / 3))
     config = TrainConfig(data="sample", epochs=1, batch_size=1)
     with Run.start("toy", config, task="seq2seq", framework="none", primary="exact_match", runs_dir=tmp_path) as run:
+        reversal.record(run, data)
         run.log(step=1, epoch=1, split="train", loss=0.5)
         run.log(step=1, epoch=1, split="validation", loss=0.4, exact_match=0.9)
         longer = {length: probe.reversed() for length, probe in data.longer.items()}
@@ -210,6 +212,26 @@ def test_report_and_evaluate_write_scores_pictures_and_page(tmp_path, data, wron
     assert json.loads(kept.read_text()) == scores
     assert scores["data"]["source"] == "the validation part"
     assert "the validation part" in (run.path / "report.html").read_text()
+
+
+def test_a_run_resumed_on_other_data_is_refused(tmp_path, data):
+    config = TrainConfig(data="sample", epochs=1, batch_size=1)
+    options = {"task": "seq2seq", "framework": "none", "primary": "exact_match", "runs_dir": tmp_path}
+
+    def start(data, end, resume=None):
+        with Run.start("toy", config, resume=resume, **options) as run:
+            paths.append(run.path)
+            reversal.record(run, data)
+            end(run)
+        return run
+
+    paths = []
+    with pytest.raises(KeyboardInterrupt):
+        start(data, Run.interrupt)
+    with pytest.raises(InputError, match="not what this run was started on"):
+        start(replace(data, fingerprint="other"), Run.interrupt, resume=paths[0])
+    resumed = start(data, lambda run: None, resume=paths[0])
+    assert resumed.summary["data"]["rows"] == {"train": 300, "validation": 30, "test": 200}
 
 
 def test_sequences_to_evaluate_come_from_the_sample_or_a_whole_file(text_file):

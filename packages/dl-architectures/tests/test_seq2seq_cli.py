@@ -109,6 +109,14 @@ def test_compare_writes_table_picture_and_page(script):
     assert (folder / "lengths.csv").read_text().splitlines()[0] == "attention,length,exact_match,low,high,sequences"
 
 
+@pytest.mark.slow
+def test_the_quick_preset_closes_the_gap_and_holds_at_five_times_the_length(script):
+    result = in_a_process("train", "--preset", "quick", "--runs-dir", "quick-runs", "--json", cwd=script.folder)
+    metrics = json.loads(result.stdout)
+    assert metrics["gap_closed"] >= 0.9
+    assert metrics["test"]["by_length"]["100"]["exact_match"] >= 0.99
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -134,6 +134,18 @@ def longer_sequences(symbols: Sequence[int], max_length: int, seed: int) -> dict
     return probes
 
 
+def record(run: Run, data: Data) -> None:
+    """Put into the summary what the run works on.
+
+    Raises:
+        InputError: if the run is a resumed one that was started on other data.
+    """
+    if run.summary["data"].get("fingerprint", data.fingerprint) != data.fingerprint:
+        raise InputError(f"{data.source} is not what this run was started on; restore the file, or start a new run")
+    rows = {name: len(getattr(data, name)) for name in ("train", "validation", "test")}
+    run.update("data", source=data.source, fingerprint=data.fingerprint, rows=rows, max_length=data.max_length)
+
+
 def _path(source: str) -> Path:
     if source == "hub":
         raise InputError("there is no hub data for reversing sequences; give --data sample or the path of a text file")
@@ -209,7 +221,7 @@ def report(
     """Score the test predictions beside the baseline, draw, and write the page; returns the metrics.
 
     Args:
-        run: the run in progress.
+        run: the run in progress; `record` has been called.
         data: what `load` returned.
         predicted: one answer for each of `data.test`, in their order.
         predicted_longer: likewise for each of `data.longer`.
@@ -227,8 +239,6 @@ def report(
     closed = None
     if baseline["exact_match"] < 1:
         closed = gap_closed(test["exact_match"], baseline["exact_match"], data.optimum["exact_match"])
-    rows = {name: len(getattr(data, name)) for name in ("train", "validation", "test")}
-    run.update("data", source=data.source, fingerprint=data.fingerprint, rows=rows, max_length=data.max_length)
     run.update("metrics", test=test, baseline=baseline, optimum=data.optimum, gap_closed=closed)
     run.save_predictions(reversal_pictures.prediction_frame(data.test, predicted, exact))
     reversal_pictures.draw(run, data, predicted, exact, test, examples)

@@ -75,7 +75,6 @@ def some_answers(
     wrong = np.flatnonzero(~exact)[: count // 2]
     right = np.flatnonzero(exact)
     right = right[np.argsort(sources.lengths[right], kind="stable")]
-    spread = np.linspace(0, len(right) - 1, count - len(wrong)).round().astype(int) if len(right) else []
-    rows = np.concatenate((wrong, np.unique(right[spread]) if len(right) else right)).astype(np.int64)
-    rows = np.concatenate((rows[: len(wrong)], rows[len(wrong) :][np.argsort(sources.lengths[rows[len(wrong) :]])]))
+    spread = np.linspace(0, max(len(right) - 1, 0), min(count - len(wrong), len(right))).round().astype(np.int64)
+    rows = np.concatenate((wrong, right[spread]))
     return sources.take(rows).rows(), predicted.take(rows).rows(), exact[rows].tolist()

@@ -110,12 +110,14 @@ def epoch_batches(
     return [batches[i] for i in rng.permutation(len(batches))]
 
 
-def by_length(lengths: Int[np.ndarray, " examples"]) -> Iterator[Int[np.ndarray, " rows"]]:
-    """Rows in batches of neighbours in length, longest first, each of `DECODING_POSITIONS` at most."""
+def by_length(
+    lengths: Int[np.ndarray, " examples"], positions: int = DECODING_POSITIONS
+) -> Iterator[Int[np.ndarray, " rows"]]:
+    """Rows in batches of neighbours in length, longest first, each of so many source positions at most."""
     order = np.argsort(-lengths, kind="stable")
     start = 0
     while start < len(order):
-        end = start + max(1, DECODING_POSITIONS // int(lengths[order[start]] + 2))
+        end = start + max(1, positions // int(lengths[order[start]] + 2))
         yield order[start:end]
         start = end
 

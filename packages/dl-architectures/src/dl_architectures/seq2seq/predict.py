@@ -8,7 +8,7 @@ import torch
 
 from dl_architectures.devices import find_device
 from dl_architectures.seq2seq import checkpoint
-from dl_architectures.seq2seq.batches import Vocabulary, by_length, make_batch
+from dl_architectures.seq2seq.batches import DECODING_POSITIONS, Vocabulary, by_length, make_batch
 from dl_architectures.seq2seq.config import Config
 from dl_architectures.seq2seq.decode import beam_search, greedy
 from dl_architectures.seq2seq.model import Seq2Seq
@@ -39,7 +39,7 @@ def predict_sequences(
     sources = vocabulary.encode(sequences)
     ids = np.zeros((len(sources), sources.shape[1] + 2), np.int64)
     log_probabilities = np.zeros(len(sources))
-    for rows in by_length(sequences.lengths):
+    for rows in by_length(sequences.lengths, DECODING_POSITIONS // beam):
         batch = make_batch(sources[rows], device)
         if beam == 1:
             decoded, _ = greedy(model, batch.source, batch.source_lengths)
