@@ -25,6 +25,7 @@ os.environ.setdefault(
 
 FOLDERS = {"shared": "shared", "architectures": "packages/dl-architectures", "flax": "packages/flax-projects"}
 FRAMEWORKS = [name for name in FOLDERS if name != "shared"]
+BENCHMARKS = {"shared": ["text_and_tables"], "architectures": ["dl_seq2seq", "sample_images"], "flax": ["flax_cifar10"]}
 DEMO = Path("demo")
 
 
@@ -93,12 +94,10 @@ def types(session: nox.Session, package: str) -> None:
 @nox.session(default=False)
 @nox.parametrize("package", list(FOLDERS), ids=list(FOLDERS))
 def bench(session: nox.Session, package: str) -> None:
-    """Speed of our loops beside the textbook's and the machine's limit: benchmarks/<project>.py."""
+    """Our loops beside the textbook's and the machine's limit; baselines and optima of the sample data."""
     install(session, package)
-    for script in projects(package):
-        file = Path("benchmarks", f"{script.replace('-', '_')}.py")
-        if file.exists():
-            session.run("python", str(file), *session.posargs)
+    for name in BENCHMARKS[package]:
+        session.run("python", f"benchmarks/{name}.py", *session.posargs)
 
 
 @nox.session(default=False)
