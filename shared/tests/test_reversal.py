@@ -209,8 +209,8 @@ def test_report_and_evaluate_write_scores_pictures_and_page(tmp_path, data, wron
     assert {path.stem for path in (run.path / "plots").iterdir()} == names
     scores = reversal.evaluate(run.path, data.validation, data.validation, "the validation part")
     (kept,) = (run.path / "evaluations").iterdir()
-    assert json.loads(kept.read_text()) == scores
-    assert scores["data"]["source"] == "the validation part"
+    assert json.loads(kept.read_text())["metrics"] == scores
+    assert json.loads(kept.read_text())["data"]["source"] == "the validation part"
     assert "the validation part" in (run.path / "report.html").read_text()
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 
 from dl_shared.data.reversal import Sequences, drop_repeats, read_sequences, shared_sequences
 from dl_shared.errors import InputError
-from dl_shared.files import fingerprint, write_json
+from dl_shared.files import fingerprint
 from dl_shared.metrics import gap_closed
 from dl_shared.metrics.sequences import score_sequences
 from dl_shared.progress import say
@@ -248,12 +247,10 @@ def report(
 
 def evaluate(run_path: Path, sources: Sequences, predicted: Sequences, source: str) -> dict[str, Any]:
     """Score answers on other data; kept under RUN/evaluations/, and shown on the run's page."""
-    from dl_shared.report import write_page
+    from dl_shared.tasks.evaluation import save_evaluation
 
     scores = score(sources, predicted)
     scores["by_length"] = exact_by_length(sources.lengths, is_exact(sources, predicted))
-    scores["data"] = {"source": source, "fingerprint": fingerprint(sources.values, sources.lengths)}
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-    write_json(run_path / "evaluations" / f"{stamp}.json", scores)
-    write_page(run_path)
+    described = {"source": source, "fingerprint": fingerprint(sources.values, sources.lengths), "rows": {"test": len(sources)}}
+    save_evaluation(run_path, data=described, metrics=scores)
     return scores
