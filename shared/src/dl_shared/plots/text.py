@@ -119,7 +119,7 @@ def length_distribution(
     positive = np.maximum(lengths, 1)
     shortest, longest = int(positive.min()), int(positive.max()) + 1
     if longest > 10 * shortest:
-        bins = np.unique(np.round(np.geomspace(shortest, longest, 40)))
+        bins: np.ndarray = np.unique(np.round(np.geomspace(shortest, longest, 40)))
         axis.set_xscale("log")
     else:
         bins = np.arange(shortest, longest + 1, max(1, (longest - shortest) // 40)) - 0.5

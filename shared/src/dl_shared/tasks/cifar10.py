@@ -153,7 +153,8 @@ def evaluate(
 def _metrics(data: Data, test_probabilities: np.ndarray) -> dict[str, Any]:
     classes = len(data.class_names)
     test = score(data.test.labels, test_probabilities, data.class_names)
-    baseline = score(data.test.labels, pixel_probabilities(data.train, data.test.images, classes), data.class_names)
+    linear = pixel_probabilities(data.train, data.test.images, classes)
+    baseline = {"name": "logistic regression on pixels", **score(data.test.labels, linear, data.class_names)}
     optimum = data.optimum
     closed = None if optimum is None else gap_closed(test["accuracy"], baseline["accuracy"], optimum["accuracy"])
     return {"validation": {}, "test": test, "baseline": baseline, "optimum": optimum, "gap_closed": closed}

@@ -128,7 +128,7 @@ def _metrics(
     meaningful = optimum is not None and optimum["mae"] != baseline["mae"]
     return {
         "test": scores,
-        "baseline": baseline,
+        "baseline": {"name": "persistence: tomorrow's price is today's", **baseline},
         "baselines": baselines,
         "optimum": optimum,
         "gap_closed": gap_closed(scores["mae"], baseline["mae"], optimum["mae"]) if meaningful and optimum else None,
