@@ -122,7 +122,7 @@ def test_list_names_sources_and_terms(dl_data):
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("cifar10", "cannot be fetched"), ("houses", "Kaggle"), ("stocks", "--data hub"), ("nonsense", "nonsense")],
+    [("cifar10", "cannot be fetched"), ("houses", "Kaggle"), ("nonsense", "nonsense")],
 )
 def test_download_says_why_not(dl_data, name, said, tmp_path, monkeypatch):
     monkeypatch.setenv("DL_CACHE_DIR", str(tmp_path))

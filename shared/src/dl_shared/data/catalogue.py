@@ -14,6 +14,7 @@ from dl_shared.files import fingerprint
 
 if TYPE_CHECKING:
     from dl_shared.data.cli import CheckOptions, DownloadOptions, ListOptions
+    from dl_shared.data.prices import Prices
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Entry:
     origin: str
     terms: str
     describe: Callable[[Path], dict[str, Any]]
-    fetch: Callable[[], dict[str, Any]] | None
+    fetch: Callable[["DownloadOptions"], dict[str, Any]] | None
     instead: str = ""
     """What to do where nothing can be fetched by name."""
 
@@ -47,7 +48,9 @@ def fetch_named(options: "DownloadOptions") -> dict[str, Any]:
     entry = CATALOGUE[options.name]
     if entry.fetch is None:
         raise InputError(f"{entry.title} cannot be fetched by name: {entry.instead}")
-    return {"name": options.name, **entry.fetch()}
+    if options.tickers and options.name != "stocks":
+        raise InputError("--tickers is for stocks only")
+    return {"name": options.name, **entry.fetch(options)}
 
 
 def check(options: "CheckOptions") -> dict[str, Any]:
@@ -159,7 +162,7 @@ def _describe_reviews(path: Path) -> dict[str, Any]:
     return _reviews(read_reviews(path))
 
 
-def _fetch_reviews() -> dict[str, Any]:
+def _fetch_reviews(options: "DownloadOptions") -> dict[str, Any]:
     from dl_shared.data.reviews import download_reviews
 
     return _reviews(download_reviews())
@@ -197,7 +200,7 @@ def _describe_corpus(path: Path) -> dict[str, Any]:
     }
 
 
-def _fetch_corpus() -> dict[str, Any]:
+def _fetch_corpus(options: "DownloadOptions") -> dict[str, Any]:
     from dl_shared.data.corpus import download_shakespeare
 
     path = download_shakespeare()
@@ -207,7 +210,16 @@ def _fetch_corpus() -> dict[str, Any]:
 def _describe_prices(path: Path) -> dict[str, Any]:
     from dl_shared.data.prices import load_prices
 
-    prices = load_prices(path)
+    return _prices(load_prices(path))
+
+
+def _fetch_prices(options: "DownloadOptions") -> dict[str, Any]:
+    from dl_shared.data.yahoo import DEFAULT_TICKERS, fetch_prices
+
+    return _prices(fetch_prices(options.tickers or DEFAULT_TICKERS))
+
+
+def _prices(prices: "Prices") -> dict[str, Any]:
     frames = prices.frames
     values = [frame.to_numpy(float) for frame in frames.values()]
     return {
@@ -256,7 +268,7 @@ CATALOGUE: dict[str, Entry] = {
             f"Hugging Face hub: {spec.hub_id}; mirrors: {', '.join(mirror.base for mirror in spec.mirrors)}",
             spec.terms,
             _describe_images(name),
-            lambda name=name: _images("hub", name),  # type: ignore[misc]
+            lambda options, name=name: _images("hub", name),  # type: ignore[misc]
         )
         for name, spec in IMAGE_SETS.items()
     },
@@ -279,8 +291,7 @@ CATALOGUE: dict[str, Entry] = {
         "Yahoo Finance through yfinance",
         "Yahoo's terms: personal, non-commercial use",
         _describe_prices,
-        None,
-        "prices are fetched by ticker when a project runs with --data hub",
+        _fetch_prices,
     ),
     "houses": Entry(
         "House Prices (Ames, Iowa)",

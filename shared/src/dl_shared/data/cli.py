@@ -38,6 +38,8 @@ class DownloadOptions:
 
     name: tyro.conf.Positional[Name]
     """One of the names that `dl-data list` gives."""
+    tickers: tuple[str, ...] = ()
+    """Of stocks: symbols as Yahoo writes them (default: six large companies)."""
     json: bool = False
     """Print one JSON object on stdout, and everything else on stderr."""
 

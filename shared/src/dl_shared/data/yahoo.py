@@ -21,6 +21,7 @@ from dl_shared.errors import InputError
 from dl_shared.files import atomic_path, cache_dir, fingerprint
 
 OTHERWISE = "use `--data sample`, or give a CSV or a folder of CSVs in Yahoo's columns"
+DEFAULT_TICKERS = ("AAPL", "AMZN", "BA", "COST", "CSCO", "MSFT")  # what `hub` fetches unless told otherwise
 WAITS = (1.0, 4.0, 15.0)  # seconds before each further try when Yahoo limits the rate
 
 

@@ -251,6 +251,10 @@ def evaluate(run_path: Path, sources: Sequences, predicted: Sequences, source: s
 
     scores = score(sources, predicted)
     scores["by_length"] = exact_by_length(sources.lengths, is_exact(sources, predicted))
-    described = {"source": source, "fingerprint": fingerprint(sources.values, sources.lengths), "rows": {"test": len(sources)}}
+    described = {
+        "source": source,
+        "fingerprint": fingerprint(sources.values, sources.lengths),
+        "rows": {"test": len(sources)},
+    }
     save_evaluation(run_path, data=described, metrics=scores)
     return scores

@@ -20,9 +20,9 @@ from dl_shared.plots.curves import training_curves
 from dl_shared.report import write_page
 from dl_shared.runs import Run
 from dl_shared.tasks.evaluation import save_evaluation
-from dl_shared.tasks.stocks_data import DEFAULT_TICKERS, Data, History, load
+from dl_shared.tasks.stocks_data import Data, History, load
 
-__all__ = ["DEFAULT_TICKERS", "Data", "History", "evaluate", "load", "record_data", "report"]
+__all__ = ["Data", "History", "evaluate", "load", "record_data", "report"]
 
 SHOWN_DAYS = 250  # in the picture of forecasts against actual prices
 MONTHS = ("J", "F", "M", "A", "M", "J", "J", "A", "S", "O", "N", "D")

@@ -21,8 +21,6 @@ from dl_shared.errors import InputError
 from dl_shared.metrics.forecasting import score_forecasts
 from dl_shared.sample.prices import SIGNAL, Sample, make_prices
 
-DEFAULT_TICKERS = ("AAPL", "AMZN", "BA", "COST", "CSCO", "MSFT")  # what `hub` fetches unless told otherwise
-
 
 @dataclass(frozen=True)
 class History:
@@ -205,7 +203,7 @@ def _read(
         frames = {ticker: frame for ticker, frame in sample.prices.frames.items() if not tickers or ticker in tickers}
         return Prices(frames, sample.prices.source), sample
     if source == "hub":
-        from dl_shared.data.yahoo import fetch_prices
+        from dl_shared.data.yahoo import DEFAULT_TICKERS, fetch_prices
 
         return fetch_prices(tickers or DEFAULT_TICKERS, start=start, end=end), None
     return load_prices(source, tickers=tickers), None
