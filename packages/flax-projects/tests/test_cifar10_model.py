@@ -124,7 +124,7 @@ def test_batch_normalisation_follows_the_pooling():
 
 
 def tiny(**options):
-    return Config(**{"widths": (8, 12), "batch_size": 20, "dropout": 0.0, **options})
+    return Config(**{"widths": (8, 12), "precision": "fp32", "batch_size": 20, "dropout": 0.0, **options})
 
 
 def network(config, seed=0):

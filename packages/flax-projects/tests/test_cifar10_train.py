@@ -21,13 +21,15 @@ from flax_projects.cifar10.train import train
 MAIN = "import sys; from flax_projects.cifar10.cli import main; sys.exit(main())"
 # A checkpoint after every step, so that kills fall into the writing of one.
 OPTIONS = {
-    "epochs": 4,
+    "epochs": 3,
     "batch_size": 18,
     "model": "cnn",
     "widths": (4,),
     "chunk_steps": 1,
     "checkpoint_seconds": 0.0,
     "crop": 2,
+    "ema": 0.5,
+    "precision": "fp32",
     "learning_rate": 0.02,
 }
 

@@ -83,7 +83,7 @@ def train_step(
 
 def make_train_steps(
     graph: nnx.GraphDef, config: Config, *, steps_per_epoch: int, mesh: Mesh
-) -> Callable[[TrainState, Bytes, Labels, int, int], TrainState]:
+) -> Callable[[TrainState, Bytes, Labels, Any, Any], TrainState]:
     """Compile-ready function that makes steps `first` to `last` (exclusive) of one epoch, all on the device.
 
     Args:
@@ -95,7 +95,9 @@ def make_train_steps(
     keys = keys_of(config.seed)
 
     @partial(jax.jit, donate_argnums=0)
-    def train_steps(state: TrainState, images: Bytes, labels: Labels, first: int, last: int) -> TrainState:
+    def train_steps(
+        state: TrainState, images: Bytes, labels: Labels, first: Int[Array, ""], last: Int[Array, ""]
+    ) -> TrainState:
         epoch, new_epoch = first // steps_per_epoch, first % steps_per_epoch == 0
         order = jax.random.permutation(jax.random.fold_in(keys.order, epoch), len(images))
         # "Alternating flip" (arXiv:2404.00498, section 3.6): a coin in the first epoch, then the other side in turn.

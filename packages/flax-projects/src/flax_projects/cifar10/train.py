@@ -92,7 +92,7 @@ class Learner:
         self.total_steps = config.epochs * self.steps_per_epoch
         model = make_network(config, classes=len(data.class_names), mesh=mesh, images=data.train.images)
         self.parameters = sum(param.size for param in jax.tree.leaves(nnx.state(model, nnx.Param)))
-        self.graph, self.state = _initial_state(model, config, self.total_steps, mesh)
+        self.graph, self.state = initial_state(model, config, self.total_steps, mesh)
         self.images = jax.device_put(data.train.images, whole(mesh))
         self.labels = jax.device_put(data.train.labels.astype(np.int32), whole(mesh))
         self.programs = self._compile(model)
@@ -231,7 +231,8 @@ def cross_entropy(probabilities: Float[np.ndarray, "n classes"], labels: Int[np.
     return float(-np.log(np.maximum(likelihood, np.finfo(np.float32).tiny)).mean())
 
 
-def _initial_state(model: Network, config: Config, total_steps: int, mesh: Mesh) -> tuple[nnx.GraphDef, TrainState]:
+def initial_state(model: Network, config: Config, total_steps: int, mesh: Mesh) -> tuple[nnx.GraphDef, TrainState]:
+    """The structure of `(model, optimizer)` in training mode, and their state before the first step."""
     model.train()
     optimizer = nnx.Optimizer(model, make_optimizer(config, total_steps), wrt=nnx.Param)
     graph, trained = nnx.split((model, optimizer))
