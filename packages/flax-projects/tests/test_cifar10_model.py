@@ -169,9 +169,9 @@ def test_dropout_is_on_in_training_only():
     inputs = normal(4, 4, 32, 32, 3)
     net.eval()
     outputs = nnx.jit(lambda net, key: net(inputs, nnx.Rngs(dropout=key)))
-    np.testing.assert_array_equal(outputs(net, 0), outputs(net, 1))
+    np.testing.assert_array_equal(outputs(net, jax.random.key(0)), outputs(net, jax.random.key(1)))
     net.train()
-    assert not np.array_equal(outputs(net, 0), outputs(net, 1))
+    assert not np.array_equal(outputs(net, jax.random.key(0)), outputs(net, jax.random.key(1)))
 
 
 def test_bfloat16_gives_nearly_the_same_logits():

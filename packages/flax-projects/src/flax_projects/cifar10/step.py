@@ -13,6 +13,7 @@ import numpy as np
 import optax
 from flax import nnx
 from jax.sharding import Mesh
+from jax.stages import Wrapped
 from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt8
 
 from flax_projects.cifar10.augment import augment, normalize
@@ -81,10 +82,11 @@ def train_step(
     return loss, (logits.argmax(-1) == labels).sum()
 
 
-def make_train_steps(
-    graph: nnx.GraphDef, config: Config, *, steps_per_epoch: int, mesh: Mesh
-) -> Callable[[TrainState, Bytes, Labels, Any, Any], TrainState]:
-    """Compile-ready function that makes steps `first` to `last` (exclusive) of one epoch, all on the device.
+def make_train_steps(graph: nnx.GraphDef, config: Config, *, steps_per_epoch: int, mesh: Mesh) -> Wrapped:
+    """Jitted function from (TrainState, images, labels, first, last) to the TrainState after these steps.
+
+    It makes steps `first` to `last` (exclusive) of one epoch without leaving the device, and takes over the arrays of the
+    state it is given.
 
     Args:
         graph: of `(model, optimizer)`, in training mode.
@@ -136,8 +138,8 @@ def make_train_steps(
     return train_steps
 
 
-def make_predict(graph: nnx.GraphDef, *, flip_test: bool, mesh: Mesh) -> Callable[[Any, Bytes], Logits]:
-    """Compile-ready function from (state of the model, a batch of images) to logits.
+def make_predict(graph: nnx.GraphDef, *, flip_test: bool, mesh: Mesh) -> Wrapped:
+    """Jitted function from (state of the model, a batch of images) to logits.
 
     Args:
         graph: of the model, in evaluation mode.
@@ -156,7 +158,7 @@ def make_predict(graph: nnx.GraphDef, *, flip_test: bool, mesh: Mesh) -> Callabl
 
 
 def predict_all(
-    predict: Callable[[Any, Bytes], Logits], state: Any, images: UInt8[np.ndarray, "n h w c"], batch_size: int
+    predict: Callable[[Any, Any], Logits], state: Any, images: UInt8[np.ndarray, "n h w c"], batch_size: int
 ) -> Float[np.ndarray, "n classes"]:
     """Logits of any number of images, by a program for batches of one size.
 
