@@ -1,5 +1,6 @@
 """The console script from outside: bad input is one line and status 2; --help imports no framework."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -151,3 +152,18 @@ def test_a_run_without_a_checkpoint(capsys, tmp_path, finished):
 
 def test_a_finished_run_is_not_resumed(capsys, finished):
     assert "finished" in refused(capsys, "train", "--resume", finished)
+
+
+def test_tune_tries_options_and_says_which_were_best(capsys, tmp_path, few_images, monkeypatch):
+    monkeypatch.setitem(PRESETS, "quick", Config(epochs=2, batch_size=18, model="cnn", widths=(4,), precision="fp32"))
+    assert main(["tune", "--data", str(few_images), "--trials", "1", "--runs-dir", str(tmp_path), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["trials"] == {"complete": 1}
+    assert 0.01 <= found["best"]["learning_rate"] <= 0.3
+    assert 0 <= found["best_value"] <= 1
+
+
+def test_a_loss_that_is_not_finite_ends_the_run(capsys, tmp_path, few_images):
+    small = ["--model", "cnn", "--widths", "4", "--batch-size", "18", "--optimizer", "sgd", "--precision", "fp32"]
+    data = ["--data", str(few_images), "--runs-dir", str(tmp_path)]
+    assert "smaller --learning-rate" in refused(capsys, "train", *data, *small, "--learning-rate", "1e30")

@@ -20,7 +20,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,6 +75,7 @@ def _check_bounds(low: float | int, high: float | int, log: bool) -> None:
         raise ValueError(f"a logarithmic scale needs bounds above 0, got {low}")
 
 
+@runtime_checkable
 class Report(Protocol):
     """Given to the objective, which calls it with its score after each epoch or so.
 

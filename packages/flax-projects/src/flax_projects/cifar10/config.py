@@ -48,7 +48,7 @@ class Config(TrainConfig):
     flip_test: bool = True
     """Average the prediction over the image and its mirror image."""
 
-    chunk_steps: int = 20
+    chunk_steps: int = 5
     """Steps in one call of the compiled program, between looks at Ctrl-C; 0 takes a whole epoch."""
     checkpoint_seconds: float = 60.0
     """At most this much work is lost by a kill; a checkpoint is also written after every epoch."""

@@ -85,8 +85,8 @@ def train_step(
 def make_train_steps(graph: nnx.GraphDef, config: Config, *, steps_per_epoch: int, mesh: Mesh) -> Wrapped:
     """Jitted function from (TrainState, images, labels, first, last) to the TrainState after these steps.
 
-    It makes steps `first` to `last` (exclusive) of one epoch without leaving the device, and takes over the arrays of the
-    state it is given.
+    It makes steps `first` to `last` (exclusive) of one epoch without leaving the device, and takes over the arrays of
+    the state it is given.
 
     Args:
         graph: of `(model, optimizer)`, in training mode.

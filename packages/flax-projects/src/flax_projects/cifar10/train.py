@@ -124,7 +124,7 @@ class Learner:
         seconds_before = self.record["train_seconds"]
         with run.stopping_gracefully(), progress(images, label, unit="images", done=self.step * batch_size) as bar:
             while self.step < self.total_steps:
-                made = self._next_chunk()
+                made = self.next_chunk()
                 bar.advance(made * batch_size, loss=self._epoch_means()["loss"])
                 ended = self.step % self.steps_per_epoch == 0
                 self.record["train_seconds"] = seconds_before + time.perf_counter() - begin
@@ -145,7 +145,7 @@ class Learner:
         run.rewind(self.step)
         say(f"going on after step {self.step} of {self.total_steps}")
 
-    def _next_chunk(self) -> int:
+    def next_chunk(self) -> int:
         """Train to the end of the chunk or of the epoch; returns how many steps that was."""
         to_epoch_end = self.steps_per_epoch - self.step % self.steps_per_epoch
         made = min(self.config.chunk_steps or to_epoch_end, to_epoch_end)
@@ -161,29 +161,35 @@ class Learner:
     def _epoch_means(self) -> dict[str, float]:
         """Loss (smoothed labels, augmented images) and accuracy over the steps of this epoch, as each was made."""
         steps = (self.step - 1) % self.steps_per_epoch + 1
-        loss = float(self.state.loss_sum) / steps
-        if not math.isfinite(loss):
+        if self.diverged:
             raise InputError(f"training diverged before step {self.step}; use a smaller --learning-rate")
-        return {"loss": loss, "accuracy": int(self.state.correct) / (steps * self.config.batch_size)}
+        return {
+            "loss": float(self.state.loss_sum) / steps,
+            "accuracy": int(self.state.correct) / (steps * self.config.batch_size),
+        }
+
+    @property
+    def diverged(self) -> bool:
+        """Whether the loss has left the finite numbers."""
+        return not math.isfinite(float(self.state.loss_sum))
 
     def _validate(self, run: Run, checkpoints: Checkpoints) -> None:
-        epoch, state = self.step // self.steps_per_epoch, self.state.average
+        epoch = self.step // self.steps_per_epoch
         run.log(step=self.step, epoch=epoch, split="train", **self._epoch_means())
-        labels = self.data.validation.labels
-        probabilities = self.probabilities(state, self.data.validation.images)
-        accuracy = float((probabilities.argmax(-1) == labels).mean())
-        run.log(
-            step=self.step,
-            epoch=epoch,
-            split="validation",
-            accuracy=accuracy,
-            loss=cross_entropy(probabilities, labels),
-        )
-        say(f"epoch {epoch}: validation accuracy {accuracy:.4f}, {self.record['train_seconds']:.0f} s")
+        scores = self.validation_scores()
+        run.log(step=self.step, epoch=epoch, split="validation", **scores)
+        say(f"epoch {epoch}: validation accuracy {scores['accuracy']:.4f}, {self.record['train_seconds']:.0f} s")
         # The best is saved first: after a kill in between, this epoch ends a second time, and the same.
-        if accuracy > self.record["best_accuracy"]:
-            self.record["best_accuracy"] = accuracy
-            checkpoints.save("best", self.step, state, {"accuracy": accuracy, "epoch": epoch})
+        if scores["accuracy"] > self.record["best_accuracy"]:
+            self.record["best_accuracy"] = scores["accuracy"]
+            checkpoints.save("best", self.step, self.state.average, {**scores, "epoch": epoch})
+
+    def validation_scores(self) -> dict[str, float]:
+        """Accuracy and loss (nats) of the averaged weights, over all validation images."""
+        labels = self.data.validation.labels
+        probabilities = self.probabilities(self.state.average, self.data.validation.images)
+        accuracy = float((probabilities.argmax(-1) == labels).mean())
+        return {"accuracy": accuracy, "loss": cross_entropy(probabilities, labels)}
 
     def probabilities(self, state: Any, images: np.ndarray) -> Float[np.ndarray, "n classes"]:
         """Of each class, for each image, by the model of this state."""

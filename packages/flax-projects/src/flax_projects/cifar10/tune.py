@@ -1,0 +1,44 @@
+"""A search over the options of a recipe, on validation data."""
+
+import math
+from dataclasses import replace
+from typing import Any
+
+from dl_shared.tasks import cifar10
+from dl_shared.tuning import Choice, Float, Report, Space, tune
+from flax_projects.cifar10.config import PRESETS, Config
+from flax_projects.cifar10.train import PROJECT, Learner
+from flax_projects.devices import data_mesh
+
+SPACE: Space = {
+    "learning_rate": Float(0.01, 0.3, log=True),
+    "weight_decay": Float(1e-3, 0.3, log=True),
+    "label_smoothing": Float(0.0, 0.3),
+    "dropout": Float(0.0, 0.5),
+    "cutout": Choice((0, 4, 8, 12)),
+}
+
+
+def search(options: Any) -> dict[str, Any]:
+    """Search `SPACE`, beginning a study or continuing one."""
+    base = replace(PRESETS[options.preset], data=options.data)
+    if options.epochs is not None:
+        base = replace(base, epochs=options.epochs)
+    return tune(
+        PROJECT, base, SPACE, objective, direction="maximize", metric="validation accuracy", options=options
+    ).summary()
+
+
+def objective(config: Config, report: Report) -> float:
+    """Validation accuracy at the end of training; NaN, which counts as hopeless, where it diverged."""
+    data = cifar10.load(config.data, seed=config.seed)
+    learner = Learner(config, data, data_mesh(config.device, config.batch_size))
+    accuracy = math.nan
+    while learner.step < learner.total_steps:
+        learner.next_chunk()
+        if learner.step % learner.steps_per_epoch == 0:
+            if learner.diverged:
+                return math.nan
+            accuracy = learner.validation_scores()["accuracy"]
+            report(accuracy, step=learner.step // learner.steps_per_epoch)
+    return accuracy
