@@ -193,7 +193,7 @@ def test_report_and_evaluate_write_scores_pictures_and_page(tmp_path, data, wron
     example = reversal.AttentionExample(("bos", "1", "eos"), ("1", "eos"), np.full((2, 3), 1 / 3))
     config = TrainConfig(data="sample", epochs=1, batch_size=1)
     with Run.start("toy", config, task="seq2seq", framework="none", primary="exact_match", runs_dir=tmp_path) as run:
-        reversal.record(run, data)
+        reversal.record_data(run, data)
         run.log(step=1, epoch=1, split="train", loss=0.5)
         run.log(step=1, epoch=1, split="validation", loss=0.4, exact_match=0.9)
         longer = {length: probe.reversed() for length, probe in data.longer.items()}
@@ -221,7 +221,7 @@ def test_a_run_resumed_on_other_data_is_refused(tmp_path, data):
     def start(data, end, resume=None):
         with Run.start("toy", config, resume=resume, **options) as run:
             paths.append(run.path)
-            reversal.record(run, data)
+            reversal.record_data(run, data)
             end(run)
         return run
 

@@ -80,11 +80,11 @@ def test_predict_prints_one_row_a_sequence(script, run):
 def test_evaluate_on_the_sample_and_on_a_file(script, run):
     longer = script("evaluate", "--min-length", "8", "--max-length", "9", "--count", "50", "--json")
     assert longer.returncode == 0, longer.stderr
-    assert 0 <= json.loads(longer.stdout)["exact_match"] <= 1
+    assert 0 <= json.loads(longer.stdout)["test"]["exact_match"] <= 1
     (script.folder / "own.csv").write_text("sequence\n0,1\n5 4 3\n")
     own = script("evaluate", "--data", "own.csv", "--json")
     assert own.returncode == 0, own.stderr
-    assert set(json.loads(own.stdout)) >= {"exact_match", "exact_match_ci", "f1"}
+    assert set(json.loads(own.stdout)["test"]) >= {"exact_match", "exact_match_ci", "f1"}
     kept = [json.loads(path.read_text())["data"]["source"] for path in (run / "evaluations").iterdir()]
     assert sorted(kept) == ["own.csv", "sample: 6 symbols, lengths 8 to 9, seed 1"]
 

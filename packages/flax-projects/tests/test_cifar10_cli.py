@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dl_shared.data.image_files import read_image_files
 from dl_shared.runs import read_summary
 from flax_projects.cifar10.cli import main
 from flax_projects.cifar10.config import PRESETS, Config
-from flax_projects.cifar10.predict import load_predictor, read_image
+from flax_projects.cifar10.predict import load_predictor
 from flax_projects.cifar10.train import train
 
 
@@ -113,7 +114,7 @@ def test_predict_gives_a_row_for_each_image_in_order(capsys, tmp_path, finished)
     assert main(["predict", "--run", str(finished), *map(str, files)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[1] for line in lines] == [str(file) for file in files]
-    rows = load_predictor(finished)(np.stack([read_image(file) for file in files]))
+    rows = load_predictor(finished)(read_image_files(files, 32))
     np.testing.assert_allclose(rows.sum(1), 1, rtol=1e-5)
     assert f"confidence {rows[2].max():.4f}" in lines[2]
 

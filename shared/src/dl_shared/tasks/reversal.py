@@ -47,8 +47,6 @@ class Data:
     """Where the sequences came from, in words."""
     fingerprint: str
     """SHA-256 of the sequences of the three parts."""
-    optimum: dict[str, float]
-    """The best score any model can reach: 1, for the target is a function of the source."""
 
     @property
     def max_length(self) -> int:
@@ -106,7 +104,6 @@ def load(
         fingerprint=fingerprint(
             *(array for part in (train, validation, test) for array in (part.values, part.lengths))
         ),
-        optimum=OPTIMUM,
     )
 
 
@@ -133,7 +130,7 @@ def longer_sequences(symbols: Sequence[int], max_length: int, seed: int) -> dict
     return probes
 
 
-def record(run: Run, data: Data) -> None:
+def record_data(run: Run, data: Data) -> None:
     """Put into the summary what the run works on.
 
     Raises:
@@ -220,7 +217,7 @@ def report(
     """Score the test predictions beside the baseline, draw, and write the page; returns the metrics.
 
     Args:
-        run: the run in progress; `record` has been called.
+        run: the run in progress; `record_data` has been called.
         data: what `load` returned.
         predicted: one answer for each of `data.test`, in their order.
         predicted_longer: likewise for each of `data.longer`.
@@ -230,15 +227,11 @@ def report(
     from dl_shared.tasks import reversal_pictures
 
     exact = is_exact(data.test, predicted)
-    test = score(data.test, predicted)
-    test["by_length"] = exact_by_length(data.test.lengths, exact)
+    metrics = _metrics(data.test, predicted)
+    test = metrics["test"]
     for length, sources in data.longer.items():
         test["by_length"] |= exact_by_length(sources.lengths, is_exact(sources, predicted_longer[length]))
-    baseline = baseline_scores(data.test)
-    closed = None
-    if baseline["exact_match"] < 1:
-        closed = gap_closed(test["exact_match"], baseline["exact_match"], data.optimum["exact_match"])
-    run.update("metrics", test=test, baseline=baseline, optimum=data.optimum, gap_closed=closed)
+    run.update("metrics", **metrics)
     run.save_predictions(reversal_pictures.prediction_frame(data.test, predicted, exact))
     reversal_pictures.draw(run, data, predicted, exact, test, examples)
     write_page(run.path)
@@ -249,12 +242,20 @@ def evaluate(run_path: Path, sources: Sequences, predicted: Sequences, source: s
     """Score answers on other data; kept under RUN/evaluations/, and shown on the run's page."""
     from dl_shared.tasks.evaluation import save_evaluation
 
-    scores = score(sources, predicted)
-    scores["by_length"] = exact_by_length(sources.lengths, is_exact(sources, predicted))
+    metrics = _metrics(sources, predicted)
     described = {
         "source": source,
         "fingerprint": fingerprint(sources.values, sources.lengths),
         "rows": {"test": len(sources)},
     }
-    save_evaluation(run_path, data=described, metrics=scores)
-    return scores
+    save_evaluation(run_path, data=described, metrics=metrics)
+    return metrics
+
+
+def _metrics(sources: Sequences, predicted: Sequences) -> dict[str, Any]:
+    test = score(sources, predicted)
+    test["by_length"] = exact_by_length(sources.lengths, is_exact(sources, predicted))
+    baseline = baseline_scores(sources)
+    copied = baseline["exact_match"]
+    closed = gap_closed(test["exact_match"], copied, OPTIMUM["exact_match"]) if copied < 1 else None
+    return {"test": test, "baseline": baseline, "optimum": OPTIMUM, "gap_closed": closed}

@@ -4,7 +4,7 @@ import sys
 
 from dl_architectures.seq2seq.config import PRESETS
 from dl_architectures.seq2seq.options import CompareOptions, EvaluateSequences, PredictOptions
-from dl_shared.cli import TrainVerb, Verb, console_script
+from dl_shared.cli import EvaluateVerb, TrainVerb, Verb, console_script
 
 PACKAGE = "dl_architectures.seq2seq"
 
@@ -12,12 +12,7 @@ main = console_script(
     "dl-seq2seq",
     "An encoder-decoder with attention that reverses integer sequences.",
     TrainVerb(function=f"{PACKAGE}.train:train", presets=PRESETS),
-    Verb(
-        name="evaluate",
-        help="Score a run on other sequences.",
-        function=f"{PACKAGE}.predict:evaluate",
-        options=EvaluateSequences,
-    ),
+    EvaluateVerb(function=f"{PACKAGE}.predict:evaluate", options=EvaluateSequences),
     Verb(
         name="predict",
         help="Reverse sequences given on the command line.",

@@ -98,8 +98,7 @@ def evaluate(options: EvaluateSequences) -> dict[str, Any]:
         count=options.count,
     )
     answers, _ = predict_sequences(model, vocabulary, sequences, beam=options.beam)
-    scores = reversal.evaluate(path, sequences, answers, source)
-    return {name: value for name, value in scores.items() if name != "by_length"}
+    return reversal.evaluate(path, sequences, answers, source)
 
 
 def load_run(path: Path, device: torch.device) -> tuple[Seq2Seq, Vocabulary]:

@@ -54,7 +54,7 @@ def train(config: Config, *, runs_dir: Path | None = None, resume: str | Path | 
             train_size=config.train_size,
             test_size=config.test_size,
         )
-        reversal.record(run, data)
+        reversal.record_data(run, data)
         model, vocabulary = fit(config, data, run, device)
         answers, _ = predict_sequences(model, vocabulary, data.test)
         longer = {n: predict_sequences(model, vocabulary, sources)[0] for n, sources in data.longer.items()}

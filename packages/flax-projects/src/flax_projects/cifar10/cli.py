@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from dl_shared.cli import EvaluateOptions, RunOptions, TrainVerb, Verb, console_script
+from dl_shared.cli import EvaluateVerb, RunOptions, TrainVerb, Verb, console_script
 from dl_shared.tuning import TuneOptions
 from flax_projects.cifar10.config import PRESETS
 
@@ -49,12 +49,7 @@ main = console_script(
     "flax-cifar10",
     "Image classification with a convolutional network in Flax NNX.",
     TrainVerb(function=f"{PACKAGE}.train:train", presets=PRESETS),
-    Verb(
-        name="evaluate",
-        help="Score a run on other data.",
-        function=f"{PACKAGE}.predict:evaluate",
-        options=EvaluateOptions,
-    ),
+    EvaluateVerb(function=f"{PACKAGE}.predict:evaluate"),
     Verb(
         name="predict",
         help="Classify image files.",

@@ -34,7 +34,7 @@ def predict(options: Any) -> list[dict[str, Any]]:
         InputError: if a file is no image.
     """
     run = Path(options.run)
-    images = np.stack([read_image(Path(file)) for file in options.images])
+    images = cifar10.read_image_files(options.images, SIDE)
     probabilities = load_predictor(run)(images)
     names = read_summary(run)["data"]["class_names"]
     return [
@@ -42,26 +42,6 @@ def predict(options: Any) -> list[dict[str, Any]]:
         | {f"p({name})": float(value) for name, value in zip(names, row, strict=True)}
         for file, row in zip(options.images, probabilities, strict=True)
     ]
-
-
-def read_image(file: Path) -> UInt8[np.ndarray, "32 32 3"]:
-    """An image file of any size and format, as the networks see it: the middle square, 32 x 32, red, green, blue.
-
-    Raises:
-        InputError: if the file is missing or no image.
-    """
-    from PIL import Image, ImageOps
-
-    if not file.is_file():
-        raise InputError(f"{file} does not exist or is no file: give image files")
-    try:
-        with Image.open(file) as image:
-            square = ImageOps.fit(image.convert("RGB"), (SIDE, SIDE), Image.Resampling.LANCZOS)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(
-            f"{file} cannot be read as an image ({error}); give PNG, JPEG or another common format"
-        ) from None
-    return np.asarray(square, np.uint8)
 
 
 def load_predictor(
