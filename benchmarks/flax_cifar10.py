@@ -86,10 +86,10 @@ def textbook(config: Config, images, labels, steps: int) -> tuple[float, float]:
 
     @nnx.jit
     def train_step(model, optimizer, rngs, inputs, labels):
-        def loss_fn(model):
+        def loss_fn(model, rngs):
             return optax.softmax_cross_entropy_with_integer_labels(model(inputs, rngs), labels).mean()
 
-        loss, grads = nnx.value_and_grad(loss_fn)(model)
+        loss, grads = nnx.value_and_grad(loss_fn)(model, rngs)
         optimizer.update(model, grads)
         return loss
 

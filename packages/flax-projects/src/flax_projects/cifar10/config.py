@@ -79,7 +79,7 @@ PRESETS = {
     "quick": Config(
         model="cnn",
         widths=(64, 128, 256),
-        epochs=3,
+        epochs=2,
         batch_size=125,
         ema=0.95,
         dropout=0.0,
