@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import re
 import subprocess
 import sys
 
@@ -184,3 +185,22 @@ def test_a_run_without_its_model_is_refused(script, run, tmp_path):
     subprocess.run(["cp", "-r", run, copy], check=True)
     (copy / "checkpoints" / "best.safetensors").unlink()
     assert "has no such checkpoint yet" in error_line(script("predict", "1 2", "--run", copy))
+
+
+def test_a_full_disk_is_one_line_and_the_run_goes_on_once_there_is_space(tmp_path):
+    if subprocess.run(["unshare", "-m", "mount", "-t", "tmpfs", "none", tmp_path], capture_output=True).returncode:
+        pytest.skip("mounting is not permitted here")
+    train = f"{sys.executable} -m dl_architectures.seq2seq.cli train"
+    sizes = "--epochs 1 --train-size 600 --test-size 100 --max-length 5"
+    steps = (
+        f"mount -t tmpfs -o size=200k none {tmp_path}",
+        f"{train} {sizes} --runs-dir {tmp_path} 2> {tmp_path.parent}/errors || echo status $?",
+        f"mount -o remount,size=50m {tmp_path}",
+        f"{train} --resume {tmp_path}/dl-seq2seq/*",
+    )
+    result = subprocess.run(["unshare", "-m", "sh", "-c", "; ".join(steps)], capture_output=True, text=True)
+    errors = (tmp_path.parent / "errors").read_text()
+    assert "status 2" in result.stdout
+    assert re.search(r"^error: No space left on device.*; resume with: dl-seq2seq train --resume", errors, re.MULTILINE)
+    assert "Traceback" not in errors
+    assert "report.html" in result.stdout, result.stderr

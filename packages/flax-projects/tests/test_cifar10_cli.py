@@ -1,6 +1,7 @@
 """The console script from outside: bad input is one line and status 2; --help imports no framework."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -168,3 +169,22 @@ def test_a_loss_that_is_not_finite_ends_the_run(capsys, tmp_path, few_images):
     small = ["--model", "cnn", "--widths", "4", "--batch-size", "18", "--optimizer", "sgd", "--precision", "fp32"]
     data = ["--data", str(few_images), "--runs-dir", str(tmp_path)]
     assert "smaller --learning-rate" in refused(capsys, "train", *data, *small, "--learning-rate", "1e30")
+
+
+def test_a_full_disk_is_one_line_and_the_run_goes_on_once_there_is_space(tmp_path, few_images):
+    if subprocess.run(["unshare", "-m", "mount", "-t", "tmpfs", "none", tmp_path], capture_output=True).returncode:
+        pytest.skip("mounting is not permitted here")
+    train = f"{sys.executable} -m flax_projects.cifar10.cli train"
+    sizes = f"--data {few_images} --epochs 1 --batch-size 18 --model cnn --widths 4"
+    steps = (
+        f"mount -t tmpfs -o size=60k none {tmp_path}",
+        f"{train} {sizes} --runs-dir {tmp_path} 2> {tmp_path.parent}/errors || echo status $?",
+        f"mount -o remount,size=50m {tmp_path}",
+        f"{train} --resume {tmp_path}/flax-cifar10/*",
+    )
+    result = subprocess.run(["unshare", "-m", "sh", "-c", "; ".join(steps)], capture_output=True, text=True)
+    errors = (tmp_path.parent / "errors").read_text()
+    assert "status 2" in result.stdout
+    assert re.search(r"^error: No space left on device.*; resume with: flax-cifar10 train --resume", errors, re.M)
+    assert "Traceback" not in errors
+    assert "report.html" in result.stdout, result.stderr

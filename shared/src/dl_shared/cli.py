@@ -11,6 +11,7 @@ import errno
 import importlib
 import io
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +25,8 @@ from dl_shared.progress import say
 from dl_shared.runs import find_run, read_config, read_summary
 
 # What the operating system may refuse that the user, not we, can mend.
-_USERS_OWN = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG}
+_FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
+_USERS_OWN = {*_FULL_DISK, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,11 +192,11 @@ def console_script(project: str, description: str, *verbs: Verb) -> Callable[[Se
         except BrokenPipeError:  # the reader of our output has left: `... | head`
             sys.stderr.close()
             return 0
-        except OSError as error:
-            if error.errno not in _USERS_OWN:
+        except Exception as error:
+            refusal = _refusal_of_the_system(error)
+            if refusal is None:
                 raise
-            where = f": {error.filename}" if error.filename else ""
-            return _refuse(error, f"{error.strerror}{where}; free some space or choose another folder")
+            return _refuse(error, f"{refusal}; free some space or choose another folder")
         return 0
 
     return main
@@ -263,6 +265,14 @@ def _readable(value: Any) -> str:
     if isinstance(value, list | tuple) and value and all(isinstance(item, float) for item in value):
         return "[" + ", ".join(f"{item:.4f}" for item in value) + "]"
     return str(value)
+
+
+def _refusal_of_the_system(error: Exception) -> str | None:
+    """What the operating system refused, where the user can mend it; None for any other error."""
+    if isinstance(error, OSError) and error.errno in _USERS_OWN:
+        return f"{error.strerror}{f': {error.filename}' if error.filename else ''}"
+    # Libraries written in Rust and C++ (safetensors, Orbax) wrap a full disk in errors of their own.
+    return next((text for text in map(os.strerror, _FULL_DISK) if text in str(error)), None)
 
 
 def _refuse(error: Exception, message: str) -> int:

@@ -4,7 +4,10 @@ Orbax writes a step into a temporary folder and renames it, and deletes the step
 there is one whole checkpoint of each kind. Arrays and JSON only; nothing is unpickled.
 """
 
+import errno
 import logging
+import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +17,8 @@ import jax
 import orbax.checkpoint as ocp
 
 from dl_shared.errors import InputError
+
+SPARE_BYTES = 2**20  # for what a checkpoint holds beside its arrays
 
 logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax reports every save at length
 
@@ -29,8 +34,9 @@ class Checkpoints:
         options = ocp.CheckpointManagerOptions(
             max_to_keep=1, enable_async_checkpointing=False, cleanup_tmp_directories=True
         )
+        self._folder = folder.absolute()
         self._managers = {
-            kind: ocp.CheckpointManager(folder.absolute() / kind, options=options) for kind in ("last", "best")
+            kind: ocp.CheckpointManager(self._folder / kind, options=options) for kind in ("last", "best")
         }
 
     def __enter__(self) -> "Checkpoints":
@@ -41,11 +47,22 @@ class Checkpoints:
             manager.close()
 
     def save(self, kind: str, step: int, arrays: Any, record: dict[str, Any]) -> None:
-        """Write a tree of arrays and a JSON record. A step that is there already, from before a kill, is the same."""
+        """Write a tree of arrays and a JSON record. A step that is there already, from before a kill, is the same.
+
+        Raises:
+            OSError: if the disk is too full.
+        """
         manager = self._managers[kind]
+        self._check_space(arrays)
         if step not in manager.all_steps():
             manager.save(step, args=ocp.args.Composite(arrays=_Save(arrays), record=ocp.args.JsonSave(record)))
             manager.wait_until_finished()
+
+    def _check_space(self, arrays: Any) -> None:
+        """Refuse before Orbax starts: on a full disk each of its threads would print a traceback of its own."""
+        needed = sum(array.nbytes for array in jax.tree.leaves(arrays)) + SPARE_BYTES
+        if shutil.disk_usage(self._folder).free < needed:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._folder))
 
     def restore(self, kind: str, like: Any) -> tuple[int, Any, dict[str, Any]] | None:
         """The newest step of a kind, its arrays and its record; None if there is none yet.

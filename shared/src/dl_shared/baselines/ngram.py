@@ -20,11 +20,11 @@ ABSENT = -1  # stands for a character before the beginning of the text
 class _Order:
     """Counts of one context length; contexts and n-grams are numbered by their place in sorted arrays of codes."""
 
-    contexts: Int[np.ndarray, "contexts"]  # code = number of the context one shorter * vocab + its oldest character
-    ngrams: Int[np.ndarray, "ngrams"]  # code = number of the context * vocab + the character that follows
-    discounted: Float[np.ndarray, "ngrams"]  # count less its discount
-    totals: Float[np.ndarray, "contexts"]  # sum of counts after each context
-    left_over: Float[np.ndarray, "contexts"]  # sum of the discounts: what the shorter context hands out
+    contexts: Int[np.ndarray, " contexts"]  # code = number of the context one shorter * vocab + its oldest character
+    ngrams: Int[np.ndarray, " ngrams"]  # code = number of the context * vocab + the character that follows
+    discounted: Float[np.ndarray, " ngrams"]  # count less its discount
+    totals: Float[np.ndarray, " contexts"]  # sum of counts after each context
+    left_over: Float[np.ndarray, " contexts"]  # sum of the discounts: what the shorter context hands out
 
 
 class KneserNey:
@@ -39,15 +39,15 @@ class KneserNey:
         ValueError: if the text is shorter than one n-gram.
     """
 
-    def __init__(self, ids: Int[np.ndarray, "characters"], vocab_size: int, order: int) -> None:
+    def __init__(self, ids: Int[np.ndarray, " characters"], vocab_size: int, order: int) -> None:
         if order < 1 or len(ids) < order:
             raise ValueError(f"need a text of at least order = {order} >= 1 characters, got {len(ids)}")
         self.vocab_size, self.order = vocab_size, order
         self._orders = self._count(ids.astype(np.int64))
 
     def nats(
-        self, ids: Int[np.ndarray, "characters"], context: Int[np.ndarray, "before"] | None = None
-    ) -> Float[np.ndarray, "characters"]:
+        self, ids: Int[np.ndarray, " characters"], context: Int[np.ndarray, " before"] | None = None
+    ) -> Float[np.ndarray, " characters"]:
         """Minus the log probability of each character; `context` is the text before the first."""
         before = np.full(self.order - 1, ABSENT, np.int64)
         if context is not None and self.order > 1:
@@ -57,7 +57,7 @@ class KneserNey:
         newest_first = [text[self.order - 2 - k : len(text) - 1 - k] for k in range(self.order - 1)]
         return -np.log(self._probabilities(newest_first, ids.astype(np.int64)))
 
-    def distribution(self, context: Int[np.ndarray, "before"]) -> Float[np.ndarray, "vocab"]:
+    def distribution(self, context: Int[np.ndarray, " before"]) -> Float[np.ndarray, " vocab"]:
         """Probabilities of every character after a context."""
         candidates = np.arange(self.vocab_size)
         tail = context[::-1][: self.order - 1]
@@ -67,8 +67,8 @@ class KneserNey:
         return self._probabilities(newest_first, candidates)
 
     def _probabilities(
-        self, newest_first: list[Int[np.ndarray, "positions"]], following: Int[np.ndarray, "positions"]
-    ) -> Float[np.ndarray, "positions"]:
+        self, newest_first: list[Int[np.ndarray, " positions"]], following: Int[np.ndarray, " positions"]
+    ) -> Float[np.ndarray, " positions"]:
         """The paper's recursion from the shortest context up; an unseen context leaves the shorter one's answer."""
         probability = np.full(len(following), 1 / self.vocab_size)
         context = np.zeros(len(following), np.int64)
@@ -84,7 +84,7 @@ class KneserNey:
             probability[seen] = (kept + counts.left_over[at] * probability[seen]) / counts.totals[at]
         return probability
 
-    def _count(self, ids: Int[np.ndarray, "characters"]) -> list[_Order]:
+    def _count(self, ids: Int[np.ndarray, " characters"]) -> list[_Order]:
         vocab, longest = self.vocab_size, self.order - 1
         following = ids[longest:]
         context = np.zeros(len(following), np.int64)
@@ -121,7 +121,7 @@ class KneserNey:
         return orders
 
 
-def _discounts(counts: Int[np.ndarray, "ngrams"]) -> Float[np.ndarray, "4"]:
+def _discounts(counts: Int[np.ndarray, " ngrams"]) -> Float[np.ndarray, " 4"]:
     """What to take from counts of 0, 1, 2 and 3 or more (section 3 of the paper).
 
     A text with few distinct n-grams may lack some of the counts of counts; then half a count is taken, as much as
@@ -135,16 +135,16 @@ def _discounts(counts: Int[np.ndarray, "ngrams"]) -> Float[np.ndarray, "4"]:
     return np.clip(d, [0, 0.01, 0.01, 0.01], [0, 0.99, 1.99, 2.99])
 
 
-def _find(sorted_codes: Int[np.ndarray, "codes"], wanted: Int[np.ndarray, "queries"]) -> Int[np.ndarray, "queries"]:
+def _find(sorted_codes: Int[np.ndarray, " codes"], wanted: Int[np.ndarray, " queries"]) -> Int[np.ndarray, " queries"]:
     """Where each wanted code stands, or -1."""
     place = np.minimum(np.searchsorted(sorted_codes, wanted), len(sorted_codes) - 1)
     return np.where(sorted_codes[place] == wanted, place, -1)
 
 
 def ngram_baseline(
-    train: Int[np.ndarray, "train_characters"],
-    validation: Int[np.ndarray, "validation_characters"],
-    test: Int[np.ndarray, "test_characters"],
+    train: Int[np.ndarray, " train_characters"],
+    validation: Int[np.ndarray, " validation_characters"],
+    test: Int[np.ndarray, " test_characters"],
     vocab_size: int,
     orders: tuple[int, ...] = ORDERS,
 ) -> dict[str, np.ndarray]:

@@ -39,7 +39,7 @@ def _numbers() -> Pipeline:
     return make_pipeline(SimpleImputer(strategy="median", add_indicator=True), StandardScaler())
 
 
-def ridge_prices(train: Houses, features: pd.DataFrame) -> Float[np.ndarray, "houses"]:
+def ridge_prices(train: Houses, features: pd.DataFrame) -> Float[np.ndarray, " houses"]:
     """Prices in dollars (the exponential of the log prediction) of a model fitted on the training houses; cached.
 
     Raises:
@@ -57,7 +57,7 @@ def ridge_prices(train: Houses, features: pd.DataFrame) -> Float[np.ndarray, "ho
     return cached("ridge", fingerprint([train.fingerprint, rows.fingerprint]), compute)["prices"]
 
 
-def ridge_cross_validated(houses: Houses, *, folds: int = 5, seed: int = 0) -> Float[np.ndarray, "houses"]:
+def ridge_cross_validated(houses: Houses, *, folds: int = 5, seed: int = 0) -> Float[np.ndarray, " houses"]:
     """Out-of-fold prices in dollars: every house predicted by a model that never saw it."""
     predicted = np.empty(len(houses))
     for fit, held_out in KFold(folds, shuffle=True, random_state=seed).split(houses.ids):

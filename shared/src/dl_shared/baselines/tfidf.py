@@ -23,7 +23,7 @@ def tfidf_pipeline() -> Pipeline:
 
 
 def tfidf_probabilities(
-    train_texts: Sequence[str], train_labels: Int[np.ndarray, "train"], texts: Sequence[str]
+    train_texts: Sequence[str], train_labels: Int[np.ndarray, " train"], texts: Sequence[str]
 ) -> Float[np.ndarray, "texts classes"]:
     """Class probabilities of texts, by a model fitted on the training texts; cached.
 

@@ -41,10 +41,10 @@ class Vocabulary:
         return len(self.characters) + 1
 
     @cached_property
-    def _codes(self) -> Int[np.ndarray, "known"]:
+    def _codes(self) -> Int[np.ndarray, " known"]:
         return _code_points(self.characters)
 
-    def encode(self, text: str) -> Int[np.ndarray, "characters"]:
+    def encode(self, text: str) -> Int[np.ndarray, " characters"]:
         """Integers int32, one a character."""
         codes = _code_points(text)
         if not self.characters:
@@ -52,7 +52,7 @@ class Vocabulary:
         place = np.minimum(np.searchsorted(self._codes, codes), len(self._codes) - 1)
         return np.where(self._codes[place] == codes, place + 1, 0).astype(np.int32)
 
-    def decode(self, ids: Int[np.ndarray, "characters"]) -> str:
+    def decode(self, ids: Int[np.ndarray, " characters"]) -> str:
         """The text of integers; 0 becomes the replacement character.
 
         Raises:
@@ -64,7 +64,7 @@ class Vocabulary:
         return table[ids].astype("<u4").tobytes().decode("utf-32-le")
 
 
-def _code_points(text: str) -> Int[np.ndarray, "characters"]:
+def _code_points(text: str) -> Int[np.ndarray, " characters"]:
     return np.frombuffer(text.encode("utf-32-le"), "<u4").astype(np.int64)
 
 

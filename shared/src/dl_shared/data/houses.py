@@ -89,14 +89,14 @@ class Houses:
 
     features: pd.DataFrame
     """The 79 columns: `NUMERIC` as float64, `CATEGORICAL` as text; NaN is what was not recorded."""
-    ids: Int[np.ndarray, "houses"]
-    prices: Float[np.ndarray, "houses"] | None
+    ids: Int[np.ndarray, " houses"]
+    prices: Float[np.ndarray, " houses"] | None
     """In dollars; None in a file to predict."""
 
     def __len__(self) -> int:
         return len(self.features)
 
-    def take(self, rows: Int[np.ndarray, "some"]) -> "Houses":
+    def take(self, rows: Int[np.ndarray, " some"]) -> "Houses":
         """Some of the houses, in the order given."""
         prices = None if self.prices is None else self.prices[rows]
         return Houses(self.features.iloc[rows].reset_index(drop=True), self.ids[rows], prices)
@@ -185,7 +185,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
 
 
-def _numbers(path: Path | str, frame: pd.DataFrame, column: str) -> Float[np.ndarray, "rows"]:
+def _numbers(path: Path | str, frame: pd.DataFrame, column: str) -> Float[np.ndarray, " rows"]:
     numbers = pd.to_numeric(frame[column], errors="coerce").to_numpy(np.float64)
     wrong = np.flatnonzero(frame[column].notna().to_numpy() & ~np.isfinite(numbers))
     if wrong.size:
@@ -193,7 +193,7 @@ def _numbers(path: Path | str, frame: pd.DataFrame, column: str) -> Float[np.nda
     return numbers
 
 
-def _prices(path: Path | str, frame: pd.DataFrame) -> Float[np.ndarray, "rows"]:
+def _prices(path: Path | str, frame: pd.DataFrame) -> Float[np.ndarray, " rows"]:
     prices = _numbers(path, frame, PRICE)
     wrong = np.flatnonzero(~(prices > 0))
     if wrong.size:

@@ -31,13 +31,13 @@ class Reviews:
     """Texts and labels; row i of each belongs to review i."""
 
     texts: list[str]
-    labels: Int[np.ndarray, "reviews"]
+    labels: Int[np.ndarray, " reviews"]
     """int64: 0 negative, 1 positive."""
 
     def __len__(self) -> int:
         return len(self.texts)
 
-    def take(self, rows: Int[np.ndarray, "some"]) -> "Reviews":
+    def take(self, rows: Int[np.ndarray, " some"]) -> "Reviews":
         """Some of the reviews, in the order given."""
         return Reviews([self.texts[row] for row in rows], self.labels[rows])
 

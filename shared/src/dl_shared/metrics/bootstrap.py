@@ -38,7 +38,7 @@ def bootstrap_ci(
 
 def bootstrap_replicates(
     statistic: Callable[..., Any], *row_arrays: np.ndarray, replicates: int = 1000, seed: int = 0
-) -> Shaped[np.ndarray, "replicates *statistic"]:
+) -> Shaped[np.ndarray, "replicates ..."]:
     """The statistic in each replicate; it may be an array, so that one drawing of rows serves many figures.
 
     Raises:
@@ -88,7 +88,7 @@ def bootstrap_counts_ci(
     return percentile_interval(values, level)
 
 
-def percentile_interval(values: Shaped[np.ndarray, "replicates *statistic"], level: float = 0.95) -> tuple[Any, Any]:
+def percentile_interval(values: Shaped[np.ndarray, "replicates ..."], level: float = 0.95) -> tuple[Any, Any]:
     """The middle `level` of the replicates, along the first axis; NaN where all of them are NaN."""
     tail = (1 - level) / 2
     values = np.asarray(values, dtype=float)

@@ -46,7 +46,7 @@ def score_regression(
 _NAMES = ("rmse", "rmse_log", "mae", "r2")
 
 
-def _from_means(rows: Float[np.ndarray, "rows 5"]) -> Float[np.ndarray, "4"]:
+def _from_means(rows: Float[np.ndarray, "rows 5"]) -> Float[np.ndarray, " 4"]:
     squared, squared_log, absolute, amount, amount_squared = rows.mean(axis=0)
     variance = amount_squared - amount**2
     r2 = 1 - squared / variance if variance > 0 else np.nan

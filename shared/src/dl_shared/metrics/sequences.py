@@ -8,7 +8,7 @@ from dl_shared.metrics.bootstrap import percentile_interval
 
 def sequence_lengths(
     tokens: Int[np.ndarray, "sequences steps"], *, pad_id: int, eos_id: int | None = None
-) -> Int[np.ndarray, "sequences"]:
+) -> Int[np.ndarray, " sequences"]:
     """Tokens that count in each row: up to and including the first `eos_id`, else up to the trailing padding.
 
     A row in which `eos_id` never comes was cut off: all of it counts, but for trailing padding.
@@ -28,8 +28,8 @@ def score_sequences(
     *,
     pad_id: int = 0,
     eos_id: int | None = None,
-    predicted_lengths: Int[np.ndarray, "sequences"] | None = None,
-    target_lengths: Int[np.ndarray, "sequences"] | None = None,
+    predicted_lengths: Int[np.ndarray, " sequences"] | None = None,
+    target_lengths: Int[np.ndarray, " sequences"] | None = None,
     replicates: int = 1000,
     seed: int = 0,
     level: float = 0.95,
@@ -120,7 +120,7 @@ class _TokenCounts:
 
 
 def _padded(
-    tokens: Int[np.ndarray, "sequences given"], lengths: Int[np.ndarray, "sequences"], steps: int
+    tokens: Int[np.ndarray, "sequences given"], lengths: Int[np.ndarray, " sequences"], steps: int
 ) -> tuple[Int[np.ndarray, "sequences steps"], Bool[np.ndarray, "sequences steps"]]:
     """The tokens in `steps` columns, and a mask that is True where they are real."""
     wide = np.zeros((len(tokens), steps), np.int64)

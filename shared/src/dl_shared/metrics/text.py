@@ -35,7 +35,7 @@ def _exp(loss: float) -> float:
 
 
 def character_scores(
-    nats: Float[np.ndarray, "characters"], *, replicates: int = 1000, seed: int = 0
+    nats: Float[np.ndarray, " characters"], *, replicates: int = 1000, seed: int = 0
 ) -> dict[str, float | list[float]]:
     """:func:`likelihood_scores` of a text, each with its interval `<name>_ci`.
 
@@ -98,7 +98,7 @@ def known_word_share(text: str, vocabulary: Collection[str]) -> float:
     return sum(word in vocabulary for word in written) / len(written) if written else 0.0
 
 
-def longest_matches(text: str, source: str) -> Int[np.ndarray, "characters"]:
+def longest_matches(text: str, source: str) -> Int[np.ndarray, " characters"]:
     """For each place in a text, the length of the longest run from there on that also stands in the source.
 
     A suffix array of both texts by prefix doubling (Manber and Myers 1993): `ranks[k][i]` orders the 2^k characters
@@ -132,8 +132,8 @@ def longest_matches(text: str, source: str) -> Int[np.ndarray, "characters"]:
 
 
 def _common_prefix(
-    ranks: list[Int[np.ndarray, "both"]], one: Int[np.ndarray, "pairs"], other: Int[np.ndarray, "pairs"]
-) -> Int[np.ndarray, "pairs"]:
+    ranks: list[Int[np.ndarray, " both"]], one: Int[np.ndarray, " pairs"], other: Int[np.ndarray, " pairs"]
+) -> Int[np.ndarray, " pairs"]:
     """How many characters two places share, found from the longest power of two down."""
     shared = np.zeros(len(one), np.int64)
     last = len(ranks[0]) - 1
@@ -143,7 +143,7 @@ def _common_prefix(
     return shared
 
 
-def copied(matches: Int[np.ndarray, "characters"], minimum: int = COPIED_RUN) -> Bool[np.ndarray, "characters"]:
+def copied(matches: Int[np.ndarray, " characters"], minimum: int = COPIED_RUN) -> Bool[np.ndarray, " characters"]:
     """Which characters lie inside a run of at least `minimum` characters that stands in the source."""
     change = np.zeros(len(matches) + 1, np.int64)
     starts = np.flatnonzero(matches >= minimum)
@@ -176,7 +176,7 @@ def writing_scores(samples: Sequence[str], training_text: str) -> dict[str, floa
     }
 
 
-def _matches_by_sample(samples: Sequence[str], training_text: str) -> list[Int[np.ndarray, "characters"]]:
+def _matches_by_sample(samples: Sequence[str], training_text: str) -> list[Int[np.ndarray, " characters"]]:
     """:func:`longest_matches` of several samples for one sorting; a noncharacter keeps them apart."""
     matches = longest_matches("\ufffe".join(samples), training_text)
     starts = np.cumsum([0, *(len(sample) + 1 for sample in samples)])

@@ -11,7 +11,7 @@ from matplotlib.ticker import NullLocator
 from dl_shared.plots.style import COLORS, DIVERGING, figure
 
 
-def price_distribution(prices: Float[np.ndarray, "houses"]) -> Figure:
+def price_distribution(prices: Float[np.ndarray, " houses"]) -> Figure:
     """Prices, and their logarithms beside the normal curve of the same mean and spread."""
     fig, (plain, logged) = figure("Sale prices", cols=2, width=9.0, height=3.8)
     plain.hist(prices / 1000, bins=40, color=COLORS[0])
@@ -53,7 +53,7 @@ def missingness(counts: pd.DataFrame, houses: int) -> Figure:
     return fig
 
 
-def correlations(features: pd.DataFrame, prices: Float[np.ndarray, "houses"], top: int = 14) -> Figure:
+def correlations(features: pd.DataFrame, prices: Float[np.ndarray, " houses"], top: int = 14) -> Figure:
     """Spearman's correlations among the numeric columns that go most with the price, and with the price itself."""
     numbers = features.select_dtypes("number").assign(SalePrice=prices)
     numbers = numbers.loc[:, numbers.nunique() > 1]
@@ -75,7 +75,7 @@ def correlations(features: pd.DataFrame, prices: Float[np.ndarray, "houses"], to
 
 
 def predicted_against_actual(
-    actual: Float[np.ndarray, "houses"], predictions: Mapping[str, Float[np.ndarray, "houses"]]
+    actual: Float[np.ndarray, " houses"], predictions: Mapping[str, Float[np.ndarray, " houses"]]
 ) -> Figure:
     """One panel a model, both axes in thousand dollars and logarithmic; on the line, the prediction is right."""
     fig, axes = figure(
@@ -105,7 +105,7 @@ def _price_ticks(axis, span: list) -> None:
     axis.set_minor_locator(NullLocator())
 
 
-def residuals(actual: Float[np.ndarray, "houses"], predicted: Float[np.ndarray, "houses"]) -> Figure:
+def residuals(actual: Float[np.ndarray, " houses"], predicted: Float[np.ndarray, " houses"]) -> Figure:
     """Relative errors against the predicted price, with their running median, and their distribution."""
     error = 100 * (predicted / actual - 1)
     fig, (left, right) = figure(
@@ -126,9 +126,9 @@ def residuals(actual: Float[np.ndarray, "houses"], predicted: Float[np.ndarray, 
 
 
 def largest_errors(
-    ids: Int[np.ndarray, "houses"],
-    actual: Float[np.ndarray, "houses"],
-    predicted: Float[np.ndarray, "houses"],
+    ids: Int[np.ndarray, " houses"],
+    actual: Float[np.ndarray, " houses"],
+    predicted: Float[np.ndarray, " houses"],
     notes: list[str],
     count: int = 12,
 ) -> Figure:

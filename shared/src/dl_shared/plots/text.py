@@ -14,7 +14,7 @@ SIGN_COLORS = (COLORS[1], COLORS[0])  # negative, positive
 
 
 def loss_along_text(
-    nats: Float[np.ndarray, "characters"], baseline_nats: Float[np.ndarray, "characters"], *, windows: int = 60
+    nats: Float[np.ndarray, " characters"], baseline_nats: Float[np.ndarray, " characters"], *, windows: int = 60
 ) -> Figure:
     """Mean loss in equal stretches of the text, in their order."""
     windows = max(1, min(windows, len(nats) // 50))
@@ -33,7 +33,10 @@ def loss_along_text(
 
 
 def loss_within_words(
-    text: str, nats: Float[np.ndarray, "characters"], baseline_nats: Float[np.ndarray, "characters"], longest: int = 10
+    text: str,
+    nats: Float[np.ndarray, " characters"],
+    baseline_nats: Float[np.ndarray, " characters"],
+    longest: int = 10,
 ) -> Figure:
     """Mean loss of the first, second, ... letter of a word, and of what stands between words."""
     place = np.zeros(len(text), np.int64)  # 0 between words, else which letter of its word
@@ -54,7 +57,7 @@ def loss_within_words(
 
 
 def surprising_text(
-    text: str, nats: Float[np.ndarray, "characters"], *, columns: int = 64, rows: int = 16, ceiling: float = 5.0
+    text: str, nats: Float[np.ndarray, " characters"], *, columns: int = 64, rows: int = 16, ceiling: float = 5.0
 ) -> Figure:
     """A passage, each character on a ground that darkens with its loss, up to `ceiling` nats."""
     lines = _wrapped(text, columns)[:rows]
@@ -112,7 +115,7 @@ def label_shares(counts: Mapping[str, Sequence[int]], class_names: Sequence[str]
 
 
 def length_distribution(
-    lengths: Int[np.ndarray, "texts"], labels: Int[np.ndarray, "texts"], class_names: Sequence[str]
+    lengths: Int[np.ndarray, " texts"], labels: Int[np.ndarray, " texts"], class_names: Sequence[str]
 ) -> Figure:
     """Lengths in words, one outline a class; the axis is logarithmic where lengths differ more than tenfold."""
     fig, axis = figure("How long the texts are")
@@ -137,7 +140,7 @@ def length_distribution(
 
 
 def probability_histogram(
-    probabilities: Float[np.ndarray, "texts"], labels: Int[np.ndarray, "texts"], class_names: Sequence[str]
+    probabilities: Float[np.ndarray, " texts"], labels: Int[np.ndarray, " texts"], class_names: Sequence[str]
 ) -> Figure:
     """Probability given to the second class, for the texts of either class."""
     fig, axis = figure(f"Predicted probability of “{class_names[1]}”")
@@ -156,7 +159,7 @@ def probability_histogram(
 
 
 def errors_by_length(
-    lengths: Int[np.ndarray, "texts"],
+    lengths: Int[np.ndarray, " texts"],
     wrong: Mapping[str, np.ndarray],
     *,
     groups: int = 8,

@@ -35,7 +35,7 @@ class SampleHouses:
 
     table: pd.DataFrame
     """All 81 columns as text, `NA` included."""
-    median: Float[np.ndarray, "houses"]
+    median: Float[np.ndarray, " houses"]
     """The known function: the best prediction of the price, in dollars."""
     sigma: float
     """Standard deviation of log(price / median): the best `rmse_log` that any model can expect."""
@@ -59,7 +59,7 @@ def make_houses(rows: int, seed: int, sigma: float = SIGMA) -> SampleHouses:
     return SampleHouses(table, median, sigma)
 
 
-def log_median(columns: pd.DataFrame) -> Float[np.ndarray, "houses"]:
+def log_median(columns: pd.DataFrame) -> Float[np.ndarray, " houses"]:
     """The known function, of the columns that it uses (numbers as numbers, the kitchen's quality in letters)."""
     effect = columns["Neighborhood"].map({name: effect for name, effect, _ in NEIGHBORHOODS}).to_numpy(np.float64)
     historic = columns["Neighborhood"].map({name: old for name, _, old in NEIGHBORHOODS}).to_numpy(bool)

@@ -41,9 +41,9 @@ class SampleReviews:
     """Reviews, their labels, and what an oracle knows about them."""
 
     texts: list[str]
-    labels: Int[np.ndarray, "reviews"]
+    labels: Int[np.ndarray, " reviews"]
     """1 for positive, 0 for negative; some are flipped."""
-    opinions: Int[np.ndarray, "reviews"]
+    opinions: Int[np.ndarray, " reviews"]
     """What the text says: the best prediction of the label."""
     flip_rate: float
 

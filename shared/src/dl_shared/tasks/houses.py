@@ -79,7 +79,7 @@ def _split(houses: Houses, seed: int) -> tuple[Houses, Houses, Houses]:
     ranks = np.argsort(np.argsort(_prices(houses), kind="stable"), kind="stable")
     groups = ranks * PRICE_GROUPS // len(houses)
 
-    def cut(rows: Int[np.ndarray, "rows"], share: float) -> list[np.ndarray]:
+    def cut(rows: Int[np.ndarray, " rows"], share: float) -> list[np.ndarray]:
         return train_test_split(rows, test_size=share, stratify=groups[rows], random_state=seed)
 
     others, test = cut(np.arange(len(houses)), TEST_SHARE)
@@ -87,7 +87,7 @@ def _split(houses: Houses, seed: int) -> tuple[Houses, Houses, Houses]:
     return houses.take(train), houses.take(validation), houses.take(test)
 
 
-def _prices(houses: Houses) -> Float[np.ndarray, "houses"]:
+def _prices(houses: Houses) -> Float[np.ndarray, " houses"]:
     if houses.prices is None:
         raise ValueError("these houses have no prices")
     return houses.prices
@@ -101,8 +101,8 @@ def record_data(run: Run, data: Data) -> None:
 def report(
     run: Run,
     data: Data,
-    test_prices: Float[np.ndarray, "test"],
-    validation_prices: Float[np.ndarray, "validation"] | None = None,
+    test_prices: Float[np.ndarray, " test"],
+    validation_prices: Float[np.ndarray, " validation"] | None = None,
 ) -> dict[str, Any]:
     """Score the test part beside baseline and optimum; write predictions, pictures and the page of the run.
 
@@ -140,7 +140,7 @@ def report(
     return metrics
 
 
-def evaluate(run_path: Path, data: Data, test_prices: Float[np.ndarray, "test"]) -> dict[str, Any]:
+def evaluate(run_path: Path, data: Data, test_prices: Float[np.ndarray, " test"]) -> dict[str, Any]:
     """Score a finished run on the test part of other data; kept under RUN/evaluations/.
 
     The baseline is fitted on the training part of those data.
@@ -159,7 +159,7 @@ def _score(houses: Houses, predicted: np.ndarray) -> dict[str, Any]:
     return score_regression(predicted.astype(np.float64), _prices(houses))
 
 
-def baseline(data: Data) -> tuple[Float[np.ndarray, "test"], dict[str, Any]]:
+def baseline(data: Data) -> tuple[Float[np.ndarray, " test"], dict[str, Any]]:
     """Prices of the test houses by ridge regression, in dollars, and their scores."""
     prices = ridge_prices(data.train, data.test.features)
     return prices, {"name": "ridge regression on the columns as they are", **_score(data.test, prices)}

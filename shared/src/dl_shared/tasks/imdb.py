@@ -181,7 +181,7 @@ def _predictions(data: Data, probabilities: np.ndarray, baseline_probabilities: 
     )
 
 
-def _lengths(texts: list[str]) -> Int[np.ndarray, "texts"]:
+def _lengths(texts: list[str]) -> Int[np.ndarray, " texts"]:
     return np.array([len(text.split()) for text in texts])
 
 

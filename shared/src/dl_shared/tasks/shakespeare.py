@@ -41,17 +41,17 @@ class Data:
     """`loss`, `bits_per_character` and `perplexity` of the grammar itself on the test text, for sample data."""
 
     @cached_property
-    def train(self) -> Int[np.ndarray, "train_characters"]:
+    def train(self) -> Int[np.ndarray, " train_characters"]:
         """int32, one a character."""
         return self.vocab.encode(self.train_text)
 
     @cached_property
-    def validation(self) -> Int[np.ndarray, "validation_characters"]:
+    def validation(self) -> Int[np.ndarray, " validation_characters"]:
         """int32, one a character."""
         return self.vocab.encode(self.validation_text)
 
     @cached_property
-    def test(self) -> Int[np.ndarray, "test_characters"]:
+    def test(self) -> Int[np.ndarray, " test_characters"]:
         """int32, one a character; the validation text stands before it, as context for the first."""
         return self.vocab.encode(self.test_text)
 
@@ -146,9 +146,9 @@ def record_data(run: Run, data: Data) -> None:
 def report(
     run: Run,
     data: Data,
-    test_nats: Float[np.ndarray, "test_characters"],
+    test_nats: Float[np.ndarray, " test_characters"],
     samples: Sequence[Sample] = (),
-    validation_nats: Float[np.ndarray, "validation_characters"] | None = None,
+    validation_nats: Float[np.ndarray, " validation_characters"] | None = None,
 ) -> dict[str, Any]:
     """Score the test text beside baseline and optimum; write predictions, samples, pictures and the page of the run.
 
@@ -183,7 +183,7 @@ def report(
 
 
 def evaluate(
-    run_path: Path, data: Data, test_nats: Float[np.ndarray, "test_characters"], samples: Sequence[Sample] = ()
+    run_path: Path, data: Data, test_nats: Float[np.ndarray, " test_characters"], samples: Sequence[Sample] = ()
 ) -> dict[str, Any]:
     """Score a finished run on the test text of other data; kept under RUN/evaluations/.
 
@@ -195,7 +195,7 @@ def evaluate(
     return metrics
 
 
-def baseline(data: Data) -> tuple[Float[np.ndarray, "test_characters"], dict[str, Any]]:
+def baseline(data: Data) -> tuple[Float[np.ndarray, " test_characters"], dict[str, Any]]:
     """Nats of each test character by the n-gram model, and its scores."""
     fitted = ngram_baseline(data.train, data.validation, data.test, len(data.vocab))
     name = f"{int(fitted['order'])}-gram, modified Kneser-Ney"
