@@ -1,7 +1,7 @@
 """Runs side by side: scores with intervals, cost against quality, and curves in one frame."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,7 +108,7 @@ def curves(series: Mapping[str, Sequence[tuple[float, float]]], metric: str, tit
         style: dict[str, Any] = {"color": COLORS[number % 6], "linestyle": LINES[number // 6 % len(LINES)]}
         marker = MARKERS[number % len(MARKERS)] if len(kept) <= 30 else None
         axes.plot(*zip(*kept, strict=True), marker=marker, markersize=5, label=literal(label), **style)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=_spans_epochs(series.values())))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.set_xlabel("epoch")
     axes.set_ylabel(literal(metric))
     _legend_below(axes, len(series))
@@ -144,11 +144,6 @@ def _is_number(value: Any) -> bool:
 
 def _titled(text: str) -> str:
     return literal(text[:1].upper() + text[1:])
-
-
-def _spans_epochs(series: Iterable[Sequence[tuple[float, float]]]) -> bool:
-    epochs = [epoch for points in series for epoch, _ in points]
-    return bool(epochs) and max(epochs) - min(epochs) >= 2
 
 
 def _direction(higher_is_better: bool) -> str:

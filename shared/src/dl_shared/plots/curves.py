@@ -44,7 +44,7 @@ def training_curves(
             axis.axhline(level, color="#555555", linewidth=1.2, linestyle=style, label=f"{reference} {level:.3g}")
         axis.set_xlabel("epoch")
         axis.set_ylabel(label)
-        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         if axis.get_legend_handles_labels()[0]:
             axis.legend(fontsize=9)
     return fig

@@ -22,7 +22,7 @@ class Config(TrainConfig):
     widths: tuple[int, ...] = (128, 256, 512)
     """Channels of each block; each block halves height and width."""
     stem_stride: Literal[1, 2] = 2
-    """2 looks at the image in steps of two pixels: a quarter of the work, for about two points of accuracy."""
+    """2 looks at the image in steps of two pixels: a quarter of the work, and less detail."""
     dropout: float = 0.1
     """Share of the features dropped before the classifier."""
 
