@@ -34,7 +34,7 @@ def mirror(tmp_path, monkeypatch):
         absent = Mirror("http://127.0.0.1:9/", files)
         spec = replace(IMAGE_SETS["mnist"], mirrors=(absent, Mirror(base + "wrong/", files), Mirror(base, files)))
         monkeypatch.setitem(images.IMAGE_SETS, "mnist", spec)
-        monkeypatch.setattr(image_hub, "_answering", lambda endpoints: {url for url in endpoints if base in url})
+        monkeypatch.setattr(image_hub, "answering", lambda endpoints: {url for url in endpoints if base in url})
         yield base
         server.shutdown()
         thread.join()
@@ -50,13 +50,13 @@ def test_mirrors_are_tried_in_turn_and_said_aloud(mirror, capsys):
 
 def test_once_fetched_no_network_is_needed(mirror, monkeypatch):
     first = images.load_images("hub", "mnist")
-    monkeypatch.setattr(image_hub, "_answering", lambda endpoints: pytest.fail("asked the network"))
+    monkeypatch.setattr(image_hub, "answering", lambda endpoints: pytest.fail("asked the network"))
     assert images.load_images("hub", "mnist").fingerprint == first.fingerprint
 
 
 def test_the_hub_comes_first(mirror, tmp_path, monkeypatch):
     stored = layouts.write_idx(tmp_path / "hub", layouts.make_parts((28, 28, 1), seed=5))
-    monkeypatch.setattr(image_hub, "_answering", set)
+    monkeypatch.setattr(image_hub, "answering", set)
     monkeypatch.setattr(image_hub, "_from_the_hub", lambda spec: stored)
     loaded = images.load_images("hub", "mnist")
     assert "Hugging Face hub, ylecun/mnist" in loaded.source
@@ -67,7 +67,7 @@ def test_a_failing_hub_leads_to_the_mirrors(mirror, monkeypatch, capsys):
     def fail(spec):
         raise DownloadError("429 Too Many Requests")
 
-    monkeypatch.setattr(image_hub, "_answering", set)
+    monkeypatch.setattr(image_hub, "answering", set)
     monkeypatch.setattr(image_hub, "_from_the_hub", fail)
     monkeypatch.setattr("dl_shared.data.download.ATTEMPTS", 1)
     monkeypatch.setattr(image_hub, "download", partial(image_hub.download, attempts=1))
@@ -105,5 +105,5 @@ def test_a_silent_host_costs_a_few_seconds_at_most(monkeypatch):
     released = threading.Event()
     monkeypatch.setattr(image_hub.requests, "head", lambda *_, **__: released.wait(30))
     monkeypatch.setattr(threading.Thread, "join", lambda self, timeout: None)
-    assert image_hub._answering(["http://silent.invalid/"]) == set()
+    assert image_hub.answering(["http://silent.invalid/"]) == set()
     released.set()

@@ -1,6 +1,8 @@
 """Reviews from every layout; what is refused; splits that share no text; a sample that words alone cannot solve."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +101,23 @@ def test_refuses_paths(tmp_path):
 def test_hub_without_network_names_the_other_choices():
     with pytest.raises(InputError, match=r"hub cannot be reached .*--data sample, or --data with the path"):
         download_reviews()
+
+
+def test_a_hub_out_of_reach_is_one_line_of_the_script(tmp_path):
+    """In a process that is not told to stay offline, as a person's is not."""
+    environment = os.environ | {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path)}
+    del environment["HF_HUB_OFFLINE"]
+    command = [
+        sys.executable,
+        "-c",
+        "import sys; from dl_shared.data.cli import main; sys.exit(main())",
+        "download",
+        "imdb",
+    ]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert len(result.stderr.splitlines()) == 1, result.stderr
+    assert "--data sample" in result.stderr
 
 
 def test_clean():

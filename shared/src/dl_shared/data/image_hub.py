@@ -47,10 +47,10 @@ def fetch(spec: ImageSet) -> Fetched:
         (hub.origin, lambda: Fetched(_from_the_hub(spec), hub.origin)),
         *((mirror.base, lambda mirror=mirror: _from_mirror(mirror, folder)) for mirror in spec.mirrors),
     ]
-    endpoints = [_hub_endpoint(), *(mirror.base for mirror in spec.mirrors)]
-    answering = _answering(endpoints)
+    endpoints = [hub_endpoint(), *(mirror.base for mirror in spec.mirrors)]
+    awake = answering(endpoints)
     for (place, get), endpoint in zip(places, endpoints, strict=True):
-        if endpoint not in answering:
+        if endpoint not in awake:
             reasons.append(f"{endpoint} does not answer")
             continue
         try:
@@ -76,7 +76,8 @@ def _from_mirror(mirror: Mirror, folder: Path) -> Fetched:
     return _of_mirror(mirror, folder)
 
 
-def _hub_endpoint() -> str:
+def hub_endpoint() -> str:
+    """Where the Hugging Face hub is: `$HF_ENDPOINT`, else the public one."""
     return os.environ.get("HF_ENDPOINT", "https://huggingface.co")
 
 
@@ -107,7 +108,7 @@ def _from_the_hub(spec: ImageSet) -> Path:
         raise DownloadError(" ".join(str(error).split())) from None
 
 
-def _answering(endpoints: list[str]) -> set[str]:
+def answering(endpoints: list[str]) -> set[str]:
     """Which hosts answer anything within our patience. In threads, because looking up a name cannot be timed out."""
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
         return set()

@@ -1,6 +1,7 @@
 """Film reviews with a label: Kaggle's CSV, the original folders of IMDb, and the hub's Parquet."""
 
 import html
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -98,6 +99,11 @@ def download_reviews() -> Source:
     Raises:
         InputError: if the hub cannot be reached.
     """
+    from dl_shared.data.image_hub import answering, hub_endpoint
+
+    if not answering([hub_endpoint()]):
+        # Before the first import: offline, `datasets` looks into its cache at once, else it retries for half a minute.
+        os.environ["HF_HUB_OFFLINE"] = "1"
     from datasets import load_dataset
     from datasets.exceptions import DatasetNotFoundError
 
