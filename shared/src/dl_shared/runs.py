@@ -127,6 +127,11 @@ class Run:
         self.checkpoints = path / "checkpoints"
         self._lock = _lock(path)
 
+    @property
+    def follows(self) -> bool:
+        """Whether another process keeps this run, so that scoring and drawing are left to it."""
+        return isinstance(self, Follower)
+
     @classmethod
     def start(
         cls,
@@ -321,6 +326,36 @@ class Run:
         with atomic_path(path) as temporary:
             predictions.to_parquet(temporary, index=False)
         return path
+
+
+class Follower(Run):
+    """A run that another process keeps: same directory, and nothing is written.
+
+    Where several processes train as one, the first starts the run, tells the others its path, and these follow it.
+    """
+
+    def __init__(self, path: Path, *, resumed: bool) -> None:
+        self.path = path
+        self.summary = read_summary(path)
+        self.resumed = resumed
+        self.stop_requested = False
+        self.checkpoints = path / "checkpoints"
+
+    def __exit__(self, kind, error, traceback) -> None:
+        if _in_main_thread():
+            signal.signal(signal.SIGTERM, self._previous_sigterm)
+
+    def log(self, *, step: int, epoch: float | int, split: str, **values: SupportsFloat) -> None: ...
+
+    def rewind(self, step: int) -> None: ...
+
+    def _write_summary(self) -> None: ...
+
+    def save_figure(self, figure: "Figure", name: str, *, caption: str) -> Path:
+        return self.path / "plots" / f"{name}.png"
+
+    def save_predictions(self, predictions: "pd.DataFrame") -> Path:
+        return self.path / "predictions.parquet"
 
 
 def _versions() -> dict[str, str]:

@@ -11,20 +11,24 @@ from dl_shared.errors import InputError
 DATA_AXIS = "data"
 
 
-def data_mesh(kind: str, batch_size: int) -> Mesh:
-    """All devices of a kind (of all processes), in one row along which batches are split.
+def data_mesh(kind: str, batch_size: int, count: int = 0) -> Mesh:
+    """Devices of a kind (of all processes), in one row along which batches are split.
 
     Args:
         kind: `auto` (the best there is), `cpu`, `gpu` or `tpu`.
         batch_size: examples per step, over all devices.
+        count: how many devices; 0 for all there are.
 
     Raises:
-        InputError: if there is no such device, or the batch cannot be split evenly.
+        InputError: if there are no such devices, or the batch cannot be split evenly.
     """
     try:
         devices = jax.devices(None if kind == "auto" else kind)
     except RuntimeError as error:
         raise InputError(f"no {kind} was found ({str(error).splitlines()[0]}); use --device auto") from None
+    if count > len(devices):
+        raise InputError(f"{count} devices were asked for, there are {len(devices)}; give a smaller --devices")
+    devices = devices[: count or None]
     if batch_size % len(devices):
         raise InputError(f"batches of {batch_size} cannot be split over {len(devices)} devices; change --batch-size")
     return jax.make_mesh((len(devices),), (DATA_AXIS,), axis_types=(AxisType.Auto,), devices=devices)

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from dl_shared.config import TrainConfig
+from flax_projects.config import FlaxConfig
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(TrainConfig):
+class Config(FlaxConfig):
     """Options of `flax-cifar10 train`. The defaults are the recipe for 45,000 images on two CPU cores."""
 
     epochs: int = 8
@@ -15,7 +15,7 @@ class Config(TrainConfig):
     batch_size: int = 500
     """Images per step, over all devices together."""
     precision: Literal["fp32", "bf16"] = "bf16"
-    """Number format of the forward and backward pass; weights, sums and statistics stay in fp32."""
+    chunk_steps: int = 5
 
     model: Literal["cnn", "resnet"] = "resnet"
     """Plain blocks, or blocks with a skip connection."""
@@ -48,15 +48,8 @@ class Config(TrainConfig):
     flip_test: bool = True
     """Average the prediction over the image and its mirror image."""
 
-    chunk_steps: int = 5
-    """Steps in one call of the compiled program, between looks at Ctrl-C; 0 takes a whole epoch."""
-    checkpoint_seconds: float = 60.0
-    """At most this much work is lost by a kill; a checkpoint is also written after every epoch."""
-
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.precision not in ("fp32", "bf16"):
-            raise ValueError(f"precision must be fp32 or bf16, got {self.precision}")
         if not self.widths or min(self.widths) < 1:
             raise ValueError(f"widths must be positive, got {self.widths}")
         if self.stem_stride * 2 ** len(self.widths) > 32:
@@ -64,7 +57,7 @@ class Config(TrainConfig):
         for name in ("dropout", "warmup", "label_smoothing", "ema"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 0 and below 1, got {getattr(self, name)}")
-        for name in ("weight_decay", "crop", "cutout", "chunk_steps", "checkpoint_seconds"):
+        for name in ("weight_decay", "crop", "cutout"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
         if self.learning_rate <= 0:

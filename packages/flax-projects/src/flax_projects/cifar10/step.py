@@ -19,7 +19,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt8
 from flax_projects.cifar10.augment import augment, normalize
 from flax_projects.cifar10.config import Config
 from flax_projects.cifar10.model import Network
-from flax_projects.devices import split_rows
+from flax_projects.devices import split_rows, whole
 
 Bytes = UInt8[Array, "n height width channels"]
 Labels = Int[Array, " n"]
@@ -147,10 +147,10 @@ def make_predict(graph: nnx.GraphDef, *, flip_test: bool, mesh: Mesh) -> Wrapped
         mesh: the batch is split along it.
     """
 
-    @jax.jit
+    @partial(jax.jit, in_shardings=(whole(mesh), split_rows(mesh)), out_shardings=whole(mesh))
     def predict(state: Any, images: Bytes) -> Logits:
         model = nnx.merge(graph, state)
-        inputs = normalize(jax.lax.with_sharding_constraint(images, split_rows(mesh)))
+        inputs = normalize(images)
         logits = model(inputs)
         return (logits + model(inputs[:, :, ::-1])) / 2 if flip_test else logits
 
