@@ -46,7 +46,9 @@ def test_json_puts_one_object_on_stdout_and_the_rest_on_stderr(toy):
     result = toy("train", "--json")
     assert json.loads(result.stdout)["test"]["accuracy"] == 0.9
     assert "started" in result.stderr
-    assert json.loads(toy("evaluate", "--data", "x", "--json").stdout)["test"]["accuracy"] == 0.5
+    scored = toy("evaluate", "--data", "x", "--json")
+    assert json.loads(scored.stdout)["test"]["accuracy"] == 0.5
+    assert "a line from a library in C++" in scored.stderr
     assert [row["label"] for row in json.loads(toy("predict", "--data", "x", "--json").stdout)["rows"]] == [
         "cat",
         "dog",
@@ -195,3 +197,10 @@ def test_help_names_every_option_and_imports_nothing_heavy():
     assert result.stdout.splitlines()[-1] == "[]", result.stdout + result.stderr
     for option in ("--preset", "--resume", "--runs-dir", "--json", "--data", "--epochs", "--seed", "--width"):
         assert option in result.stdout
+
+
+def test_a_runs_folder_that_is_a_file_is_refused(toy, tmp_path):
+    (tmp_path / "file").write_text("")
+    result = toy("train", "--runs-dir", tmp_path / "file")
+    assert result.returncode == 2
+    assert result.stderr.startswith("error: Not a directory")

@@ -1,6 +1,7 @@
 """A console script with the plainest of training loops, to test what all of them share."""
 
 import json
+import os
 import sys
 import time
 from dataclasses import dataclass
@@ -58,6 +59,7 @@ def train(config, *, runs_dir=None, resume=None):
 
 def evaluate(options):
     print("a line for the person watching")
+    os.write(1, b"a line from a library in C++\n")
     if options.data == "bug":
         raise RuntimeError("ours")
     seed = json.loads(Path(options.run, "config.json").read_text())["seed"]

@@ -13,7 +13,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -26,7 +26,7 @@ from dl_shared.runs import find_run, read_config, read_summary
 
 # What the operating system may refuse that the user, not we, can mend.
 _FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
-_USERS_OWN = {*_FULL_DISK, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG}
+_USERS_OWN = {*_FULL_DISK, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ENOTDIR}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,7 +178,7 @@ def console_script(project: str, description: str, *verbs: Verb) -> Callable[[Se
         arguments = list(sys.argv[1:] if arguments is None else arguments)
         try:
             verb, options = _parse(project, description, verbs, arguments)
-            with contextlib.redirect_stdout(sys.stderr) if options.json else contextlib.nullcontext():
+            with _stdout_on_stderr() if options.json else contextlib.nullcontext():
                 result = verb.run(project, options)
             if options.json:
                 print(json.dumps(verb.as_object(result), default=str))
@@ -200,6 +200,20 @@ def console_script(project: str, description: str, *verbs: Verb) -> Callable[[Se
         return 0
 
     return main
+
+
+@contextlib.contextmanager
+def _stdout_on_stderr() -> Iterator[None]:
+    """What is printed within goes to stderr, by Python and by libraries of other languages, which know no `sys.stdout`."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def _parse(project: str, description: str, verbs: Sequence[Verb], arguments: Sequence[str]) -> tuple[Verb, Any]:
