@@ -65,6 +65,7 @@ def test_report_leaves_a_whole_run(data, tmp_path):
     with Run.start("a-project", config, **options) as run:
         run.log(step=1, epoch=1, split="train", loss=1.0, accuracy=0.5)
         probabilities = good_probabilities(data.test.labels, rng)
+        cifar10.record_data(run, data)
         metrics = cifar10.report(run, data, probabilities, good_probabilities(data.validation.labels, rng))
     summary = read_json(run.path / "summary.json")
     assert summary["metrics"]["test"]["accuracy"] == pytest.approx(metrics["test"]["accuracy"])
@@ -88,6 +89,7 @@ def test_evaluate_keeps_its_scores_beside_the_run(data, tmp_path):
     config = TrainConfig(data="sample", epochs=1, batch_size=1)
     options = {"task": "cifar10", "framework": "none", "primary": "accuracy", "runs_dir": tmp_path}
     with Run.start("a-project", config, **options) as run:
+        cifar10.record_data(run, data)
         cifar10.report(run, data, np.full((100, 10), 0.1))
     seen = []
 

@@ -1,7 +1,6 @@
 """Sequences to reverse: reading, drawing, splitting, scoring."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -212,26 +211,6 @@ def test_report_and_evaluate_write_scores_pictures_and_page(tmp_path, data, wron
     assert json.loads(kept.read_text())["metrics"] == scores
     assert json.loads(kept.read_text())["data"]["source"] == "the validation part"
     assert "the validation part" in (run.path / "report.html").read_text()
-
-
-def test_a_run_resumed_on_other_data_is_refused(tmp_path, data):
-    config = TrainConfig(data="sample", epochs=1, batch_size=1)
-    options = {"task": "seq2seq", "framework": "none", "primary": "exact_match", "runs_dir": tmp_path}
-
-    def start(data, end, resume=None):
-        with Run.start("toy", config, resume=resume, **options) as run:
-            paths.append(run.path)
-            reversal.record_data(run, data)
-            end(run)
-        return run
-
-    paths = []
-    with pytest.raises(KeyboardInterrupt):
-        start(data, Run.interrupt)
-    with pytest.raises(InputError, match="not what this run was started on"):
-        start(replace(data, fingerprint="other"), Run.interrupt, resume=paths[0])
-    resumed = start(data, lambda run: None, resume=paths[0])
-    assert resumed.summary["data"]["rows"] == {"train": 300, "validation": 30, "test": 200}
 
 
 def test_sequences_to_evaluate_come_from_the_sample_or_a_whole_file(text_file):

@@ -11,7 +11,7 @@ import pytest
 from dl_shared.errors import InputError
 from dl_shared.files import atomic_path, fingerprint, read_json, write_json
 from dl_shared.plots.style import figure
-from dl_shared.runs import Run, read_history, read_summary
+from dl_shared.runs import Follower, Run, read_history, read_summary
 
 
 @dataclass(frozen=True)
@@ -91,3 +91,29 @@ def test_fingerprints_differ_by_value_shape_type_and_order():
         (a, ["xy", "z"]),
     ]
     assert len({same, *(fingerprint(*parts) for parts in others)}) == 5
+
+
+def test_a_run_resumed_on_other_data_is_refused(tmp_path):
+    run = start(tmp_path)
+    run.record_data(source="a file", fingerprint="one", rows={"train": 3})
+    with pytest.raises(KeyboardInterrupt), run:
+        run.interrupt()
+    with pytest.raises(InputError, match="not what this run was started on"), start(tmp_path, resume=run.path) as again:
+        again.record_data(source="a file", fingerprint="other", rows={"train": 3})
+    with start(tmp_path, resume=run.path) as resumed:
+        resumed.record_data(source="a file", fingerprint="one", rows={"train": 3}, classes=2)
+    assert resumed.summary["data"] == {"source": "a file", "fingerprint": "one", "rows": {"train": 3}, "classes": 2}
+
+
+def test_a_follower_writes_nothing(tmp_path):
+    with start(tmp_path) as run:
+        before = {file: file.read_bytes() for file in run.path.rglob("*") if file.is_file()}
+        with Follower(run.path, resumed=False) as follower:
+            assert follower.follows
+            assert not run.follows
+            follower.log(step=1, epoch=1, split="train", loss=1.0)
+            follower.rewind(0)
+            follower.update("cost", train_seconds=1.0)
+            follower.save_figure(figure("nothing")[0], "nothing", caption="")
+            follower.save_predictions(pd.DataFrame({"a": [1]}))
+        assert {file: file.read_bytes() for file in run.path.rglob("*") if file.is_file()} == before

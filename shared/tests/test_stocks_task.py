@@ -208,6 +208,7 @@ def test_a_report_holds_scores_beside_baselines_and_optimum(tmp_path):
         "toy-stocks", config, task="stocks", framework="numpy", primary="mae", higher_is_better=False, runs_dir=tmp_path
     ) as run:
         run.log(step=1, epoch=1, split="train", loss=1.0)
+        stocks.record_data(run, data)
         metrics = stocks.report(run, data, forecasts, quantiles=quantiles, levels=levels)
     summary = json.loads((run.path / "summary.json").read_text())
     assert summary["status"] == "finished"

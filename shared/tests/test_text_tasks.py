@@ -73,6 +73,7 @@ class TestShakespeare:
             for step, loss in enumerate((2.0, 1.0)):
                 run.log(step=step, epoch=step, split="train", loss=loss)
             optimal = np.full(len(data.test), data.optimum["loss"])
+            shakespeare.record_data(run, data)
             metrics = shakespeare.report(run, data, optimal, samples, validation_nats=np.ones(len(data.validation)))
         check_run(run, metrics, "loss", {"curves", "loss_along_text", "loss_within_words", "surprises"})
         assert metrics["gap_closed"] == pytest.approx(1)
@@ -96,6 +97,7 @@ class TestShakespeare:
     def test_evaluate_leaves_the_summary_alone(self, tmp_path):
         data = shakespeare.load("sample", sample_lines=200)
         with start(tmp_path, "shakespeare", "loss") as run:
+            shakespeare.record_data(run, data)
             shakespeare.report(run, data, np.ones(len(data.test)))
         before = (run.path / "summary.json").read_bytes()
         metrics = shakespeare.evaluate(run.path, data, np.full(len(data.test), 0.5))
@@ -128,6 +130,7 @@ class TestImdb:
         right[:20] = right[:20, ::-1]  # twenty mistakes
         with start(tmp_path, "imdb", "f1", higher=True) as run:
             run.log(step=0, epoch=0, split="train", loss=0.7)
+            imdb.record_data(run, data)
             metrics = imdb.report(run, data, right, validation_probabilities=np.full((len(data.validation), 2), 0.5))
         pictures = {"curves", "confusion", "probabilities", "errors_by_length", "reliability", "labels", "lengths"}
         check_run(run, metrics, "f1", pictures)
@@ -176,6 +179,7 @@ class TestHouses:
         predicted = data.test.prices * np.exp(np.random.default_rng(0).normal(0, 0.1, len(data.test)))
         with start(tmp_path, "houses", "rmse_log") as run:
             run.log(step=0, epoch=0, split="validation", loss=0.1, rmse_log=0.3)
+            houses.record_data(run, data)
             metrics = houses.report(run, data, predicted, validation_prices=data.validation.prices * 1.1)
         pictures = {"curves", "predicted_against_actual", "residuals", "largest_errors", "prices", "missingness"}
         check_run(run, metrics, "rmse_log", pictures | {"correlations"})

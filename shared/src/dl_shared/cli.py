@@ -204,7 +204,7 @@ def console_script(project: str, description: str, *verbs: Verb) -> Callable[[Se
 
 @contextlib.contextmanager
 def _stdout_on_stderr() -> Iterator[None]:
-    """What is printed within goes to stderr, by Python and by libraries of other languages, which know no `sys.stdout`."""
+    """What is printed within goes to stderr, by Python and by libraries in C++, which know no `sys.stdout`."""
     sys.stdout.flush()
     kept = os.dup(1)
     os.dup2(2, 1)

@@ -20,7 +20,7 @@ import shutil
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import metadata
@@ -298,6 +298,22 @@ class Run:
 
         kept = [json.dumps(row) + "\n" for row in self.history() if row["step"] <= step]
         write_text(self.path / "metrics.jsonl", "".join(kept))
+
+    def record_data(self, *, source: str, fingerprint: str, rows: Mapping[str, int], **more: Any) -> None:
+        """Write down what the run learns from.
+
+        Args:
+            source: for people.
+            fingerprint: SHA-256 of the decoded data.
+            rows: in each part.
+            more: what else the task has to say.
+
+        Raises:
+            InputError: if this is a resumed run that was started on other data.
+        """
+        if self.summary["data"].get("fingerprint", fingerprint) != fingerprint:
+            raise InputError(f"{source} is not what this run was started on; restore the data, or start a new run")
+        self.update("data", source=source, fingerprint=fingerprint, rows=dict(rows), **more)
 
     def update(self, section: Literal["data", "metrics", "cost"], **values: Any) -> None:
         """Merge values into a section of summary.json."""

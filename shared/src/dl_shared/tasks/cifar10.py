@@ -78,8 +78,7 @@ def load(source: str, *, seed: int, dataset: str = "cifar10", validation_fractio
 def record_data(run: Run, data: Data) -> None:
     """Write down what a run learns from; call it before training, so that an unfinished run tells too."""
     rows = {"train": len(data.train), "validation": len(data.validation), "test": len(data.test)}
-    run.update(
-        "data",
+    run.record_data(
         source=data.source,
         fingerprint=data.fingerprint,
         rows=rows,
@@ -97,7 +96,7 @@ def report(
     """Score the test part, beside baseline and optimum, and write predictions, pictures and the page of the run.
 
     Args:
-        run: still open; its history becomes the curves.
+        run: still open, with its data recorded; its history becomes the curves.
         data: as loaded.
         test_probabilities: one row for each test image, in order.
         validation_probabilities: likewise for the validation part, when at hand.
@@ -108,7 +107,6 @@ def report(
     Raises:
         ValueError: if rows are missing, not finite, or not probabilities.
     """
-    record_data(run, data)
     metrics = _metrics(data, test_probabilities)
     if validation_probabilities is not None:
         metrics["validation"] = score(data.validation.labels, validation_probabilities, data.class_names)

@@ -95,7 +95,7 @@ def _prices(houses: Houses) -> Float[np.ndarray, " houses"]:
 
 def record_data(run: Run, data: Data) -> None:
     """Write down what a run learns from; call it before training, so that an unfinished run tells too."""
-    run.update("data", source=data.source, fingerprint=data.fingerprint, rows=data.rows)
+    run.record_data(source=data.source, fingerprint=data.fingerprint, rows=data.rows)
 
 
 def report(
@@ -107,7 +107,7 @@ def report(
     """Score the test part beside baseline and optimum; write predictions, pictures and the page of the run.
 
     Args:
-        run: still open; its history becomes the curves.
+        run: still open, with its data recorded; its history becomes the curves.
         data: as loaded.
         test_prices: predictions in dollars, one for each test house, in order.
         validation_prices: likewise for the validation part, when at hand.
@@ -120,7 +120,6 @@ def report(
     """
     from dl_shared.report import write_page
 
-    record_data(run, data)
     baseline_prices, metrics = _metrics(data, test_prices)
     if validation_prices is not None:
         metrics["validation"] = _score(data.validation, validation_prices)

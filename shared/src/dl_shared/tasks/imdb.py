@@ -85,8 +85,7 @@ def _sample(seed: int, count: int) -> Data:
 
 def record_data(run: Run, data: Data) -> None:
     """Write down what a run learns from; call it before training, so that an unfinished run tells too."""
-    run.update(
-        "data",
+    run.record_data(
         source=data.source,
         fingerprint=data.fingerprint,
         rows=data.rows,
@@ -104,7 +103,7 @@ def report(
     """Score the test part beside baseline and optimum; write predictions, pictures and the page of the run.
 
     Args:
-        run: still open; its history becomes the curves.
+        run: still open, with its data recorded; its history becomes the curves.
         data: as loaded.
         test_probabilities: of negative and positive, one row for each test review, in order.
         validation_probabilities: likewise for the validation part, when at hand.
@@ -117,7 +116,6 @@ def report(
     """
     from dl_shared.report import write_page
 
-    record_data(run, data)
     baseline_probabilities, metrics = _metrics(data, test_probabilities)
     if validation_probabilities is not None:
         metrics["validation"] = _score(data.validation, validation_probabilities)

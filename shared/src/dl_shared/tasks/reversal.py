@@ -131,15 +131,9 @@ def longer_sequences(symbols: Sequence[int], max_length: int, seed: int) -> dict
 
 
 def record_data(run: Run, data: Data) -> None:
-    """Put into the summary what the run works on.
-
-    Raises:
-        InputError: if the run is a resumed one that was started on other data.
-    """
-    if run.summary["data"].get("fingerprint", data.fingerprint) != data.fingerprint:
-        raise InputError(f"{data.source} is not what this run was started on; restore the file, or start a new run")
+    """Write down what a run learns from; call it before training, so that an unfinished run tells too."""
     rows = {name: len(getattr(data, name)) for name in ("train", "validation", "test")}
-    run.update("data", source=data.source, fingerprint=data.fingerprint, rows=rows, max_length=data.max_length)
+    run.record_data(source=data.source, fingerprint=data.fingerprint, rows=rows, max_length=data.max_length)
 
 
 def _path(source: str) -> Path:

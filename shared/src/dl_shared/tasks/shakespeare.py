@@ -133,8 +133,7 @@ def prompts(data: Data, count: int = 50, before: int = 100, after: int = 100) ->
 def record_data(run: Run, data: Data) -> None:
     """Write down what a run learns from; call it before training, so that an unfinished run tells too."""
     unknown = int((data.test == 0).sum())
-    run.update(
-        "data",
+    run.record_data(
         source=data.source,
         fingerprint=data.fingerprint,
         rows=data.rows,
@@ -153,7 +152,7 @@ def report(
     """Score the test text beside baseline and optimum; write predictions, samples, pictures and the page of the run.
 
     Args:
-        run: still open; its history becomes the curves.
+        run: still open, with its data recorded; its history becomes the curves.
         data: as loaded.
         test_nats: minus the log probability of every test character given all before it, unknown ones included.
         samples: generated texts; those with a reference are scored against it.
@@ -167,7 +166,6 @@ def report(
     """
     from dl_shared.report import write_page
 
-    record_data(run, data)
     baseline_nats, metrics = _metrics(data, test_nats, samples)
     if validation_nats is not None:
         metrics["validation"] = character_scores(validation_nats)
