@@ -204,3 +204,11 @@ def test_a_runs_folder_that_is_a_file_is_refused(toy, tmp_path):
     result = toy("train", "--runs-dir", tmp_path / "file")
     assert result.returncode == 2
     assert result.stderr.startswith("error: Not a directory")
+
+
+def test_a_verb_that_trains_takes_the_options_of_the_configuration_beside_its_own(toy):
+    found = json.loads(
+        toy("search", "--trials", "7", "--data", "sample", "--preset", "full", "--width", "5", "--json").stdout
+    )
+    assert found == {"data": "sample", "width": 5, "trials": 7}
+    assert "--preset must be one of" in toy("search", "--preset", "huge").stderr

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from dl_shared.cli import EvaluateOptions, EvaluateVerb, TrainVerb, Verb, console_script
+from dl_shared.cli import EvaluateOptions, EvaluateVerb, RecipeVerb, TrainVerb, Verb, console_script
 from dl_shared.config import TrainConfig
 from dl_shared.errors import InputError
 from dl_shared.runs import Run
@@ -72,11 +72,22 @@ def predict(options):
     return [{"label": "cat", "confidence": 0.9}, {"label": "dog", "confidence": 0.8}]
 
 
+@dataclass(frozen=True, kw_only=True)
+class SearchOptions:
+    trials: int = 3
+    json: bool = False
+
+
+def search(config, options):
+    return {"data": config.data, "width": config.width, "trials": options.trials}
+
+
 main = console_script(
     "toy",
     "A toy.",
     TrainVerb(function="toy_project:train", presets=PRESETS),
     EvaluateVerb(function="toy_project:evaluate"),
+    RecipeVerb(name="search", help="Search.", function="toy_project:search", options=SearchOptions, presets=PRESETS),
     Verb(name="predict", help="Predict.", function="toy_project:predict", options=EvaluateOptions),
 )
 

@@ -156,9 +156,10 @@ def test_a_finished_run_is_not_resumed(capsys, finished):
     assert "finished" in refused(capsys, "train", "--resume", finished)
 
 
-def test_tune_tries_options_and_says_which_were_best(capsys, tmp_path, few_images, monkeypatch):
-    monkeypatch.setitem(PRESETS, "quick", Config(epochs=2, batch_size=18, model="cnn", widths=(4,), precision="fp32"))
-    assert main(["tune", "--data", str(few_images), "--trials", "1", "--runs-dir", str(tmp_path), "--json"]) == 0
+def test_tune_tries_options_and_says_which_were_best(capsys, tmp_path, few_images):
+    small = ["--epochs", "2", "--batch-size", "18", "--model", "cnn", "--widths", "4", "--precision", "fp32"]
+    options = ["--data", str(few_images), "--trials", "1", "--runs-dir", str(tmp_path), "--json"]
+    assert main(["tune", *options, *small]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["trials"] == {"complete": 1}
     assert 0.01 <= found["best"]["learning_rate"] <= 0.3

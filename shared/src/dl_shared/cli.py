@@ -14,7 +14,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -87,44 +87,61 @@ class Verb:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainVerb(Verb):
-    """The verb `train`. Its function takes `(config, *, runs_dir, resume)` and returns the run's path.
+class RecipeVerb(Verb):
+    """A verb that trains: it takes the options of the configuration beside its own. Its function takes both, in turn.
 
     Attributes:
         presets: configurations by name; the first is the default, and other flags change single options of it.
     """
 
-    name: str = "train"
-    help: str = "Train, test once, and write a report."
-    options: Any = None
-    presets: Mapping[str, Any] = field(default_factory=dict)
+    presets: Mapping[str, Any]
 
     def parser(self, arguments: Sequence[str]) -> Any:
         preset = _preset_named(arguments) or next(iter(self.presets))
         if preset not in self.presets:
             raise InputError(f"--preset must be one of {', '.join(self.presets)}; got {preset!r}")
-        default = self.presets[preset]
+        default, flat = self.presets[preset], tyro.conf.arg(name="")
+        about = tyro.conf.arg(help="Sets the defaults of the options of the configuration.")
         return dataclasses.make_dataclass(
-            "TrainOptions",
+            "Recipe",
             [
-                ("preset", _option(Literal[tuple(self.presets)], "Sets the defaults of the options below."), preset),
-                ("resume", _option(str | None, "Continue this run (or `last`), with the options it has.", "RUN"), None),
-                (
-                    "runs_dir",
-                    _option(Path | None, "Where runs are kept (default: $DL_RUNS_DIR, else ./runs).", "DIR"),
-                    None,
-                ),
-                ("json", _option(bool, "Print one JSON object on stdout, and everything else on stderr."), False),
-                ("config", Annotated[type(default), tyro.conf.arg(name="")], default),
+                ("preset", Annotated[Literal[tuple(self.presets)], about], preset),
+                ("options", Annotated[self.options, flat]),
+                ("config", Annotated[type(default), flat], default),
             ],
             frozen=True,
             kw_only=True,
+            namespace={"json": property(lambda recipe: recipe.options.json)},
         )
 
-    def run(self, project: str, options: Any) -> Any:
-        config, resume = options.config, None
+    def run(self, project: str, recipe: Any) -> Any:
+        return _load(self.function)(recipe.config, recipe.options)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions:
+    """Where the run goes, or which one goes on."""
+
+    resume: Annotated[str | None, tyro.conf.arg(metavar="RUN")] = None
+    """Continue this run (or `last`), with the options it has."""
+    runs_dir: Path | None = None
+    """Where runs are kept (default: $DL_RUNS_DIR, else ./runs)."""
+    json: bool = False
+    """Print one JSON object on stdout, and everything else on stderr."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainVerb(RecipeVerb):
+    """The verb `train`. Its function takes `(config, *, runs_dir, resume)` and returns the run's path."""
+
+    name: str = "train"
+    help: str = "Train, test once, and write a report."
+    options: Any = TrainOptions
+
+    def run(self, project: str, recipe: Any) -> Any:
+        config, options, resume = recipe.config, recipe.options, None
         if options.resume is not None:
-            if config != self.presets[options.preset]:
+            if config != self.presets[recipe.preset]:
                 raise InputError("--resume takes every option from the run; give no other beside it")
             resume = find_run(options.resume, options.runs_dir, project)
             config = read_config(resume, type(config))
@@ -252,10 +269,6 @@ def _tyro(prog: str, description: str, parser: Any, arguments: Sequence[str]) ->
         lines = [line.strip("│ ") for line in boxed.getvalue().splitlines() if line.startswith("│")]
         message = " ".join(line for line in lines if line.strip("─")) or boxed.getvalue().strip()
         raise InputError(message.partition(" Argument helptext")[0]) from None
-
-
-def _option(kind: Any, help_text: str, metavar: str | None = None) -> Any:
-    return Annotated[kind, tyro.conf.arg(help=help_text, metavar=metavar)]
 
 
 def _preset_named(arguments: Sequence[str]) -> str | None:

@@ -4,7 +4,7 @@ import sys
 
 from dl_architectures.seq2seq.config import PRESETS
 from dl_architectures.seq2seq.options import CompareOptions, EvaluateSequences, PredictOptions
-from dl_shared.cli import EvaluateVerb, TrainVerb, Verb, console_script
+from dl_shared.cli import EvaluateVerb, RecipeVerb, TrainVerb, Verb, console_script
 
 PACKAGE = "dl_architectures.seq2seq"
 
@@ -19,11 +19,12 @@ main = console_script(
         function=f"{PACKAGE}.predict:predict",
         options=PredictOptions,
     ),
-    Verb(
+    RecipeVerb(
         name="compare",
         help="Train each attention under one budget; exact match beyond the lengths trained on.",
         function=f"{PACKAGE}.compare:compare",
         options=CompareOptions,
+        presets=PRESETS,
     ),
 )
 

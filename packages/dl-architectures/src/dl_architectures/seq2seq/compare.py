@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dl_architectures.seq2seq.config import PRESETS
+from dl_architectures.seq2seq.config import Config
 from dl_architectures.seq2seq.options import CompareOptions
 from dl_architectures.seq2seq.train import train
 from dl_shared.files import atomic_path
@@ -20,9 +20,8 @@ from dl_shared.runs import read_summary
 Table = dict[str, dict[str, Any]]  # length -> exact_match, exact_match_ci, sequences
 
 
-def compare(options: CompareOptions) -> list[dict[str, Any]]:
+def compare(base: Config, options: CompareOptions) -> list[dict[str, Any]]:
     """Train, then write lengths.csv, lengths.png and index.html; one row for each attention."""
-    base = dataclasses.replace(PRESETS[options.preset], data=options.data)
     runs: dict[str, list[Path]] = {}
     for attention in options.attentions:
         for seed in range(options.seeds):

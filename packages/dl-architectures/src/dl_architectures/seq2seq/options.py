@@ -6,7 +6,7 @@ from typing import Annotated
 
 import tyro
 
-from dl_architectures.seq2seq.config import PRESETS, AttentionName
+from dl_architectures.seq2seq.config import AttentionName
 from dl_shared.cli import EvaluateOptions, RunOptions
 from dl_shared.config import Device
 
@@ -60,10 +60,6 @@ class PredictOptions(RunOptions):
 class CompareOptions:
     """Train each attention under one budget, and hold them side by side beyond the lengths trained on."""
 
-    preset: str = "full"
-    """Options of all the runs: full or quick."""
-    data: str = "sample"
-    """`sample`, or a text or CSV file with one integer sequence a line."""
     attentions: tuple[AttentionName, ...] = ("bahdanau", "luong", "location")
     """Which to compare."""
     seeds: int = 1
@@ -76,8 +72,6 @@ class CompareOptions:
     """Print one JSON object on stdout, and everything else on stderr."""
 
     def __post_init__(self) -> None:
-        if self.preset not in PRESETS:
-            raise ValueError(f"preset must be one of {', '.join(PRESETS)}; got {self.preset!r}")
         if self.seeds < 1:
             raise ValueError(f"seeds must be at least 1, got {self.seeds}")
         if not self.attentions:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from dl_shared.cli import EvaluateVerb, RunOptions, TrainVerb, Verb, console_script
+from dl_shared.cli import EvaluateVerb, RecipeVerb, RunOptions, TrainVerb, Verb, console_script
 from dl_shared.tuning import TuneOptions
 from flax_projects.cifar10.config import PRESETS
 
@@ -24,25 +24,6 @@ class PredictOptions(RunOptions):
             raise ValueError("give at least one image file")
 
 
-@dataclass(frozen=True, kw_only=True)
-class TuneCifar10(TuneOptions):
-    """Search learning rate, weight decay, label smoothing, dropout and augmentation on validation accuracy."""
-
-    preset: str = "quick"
-    """The recipe to start from."""
-    data: str = "sample"
-    """`sample`, `hub` or a path."""
-    epochs: int | None = None
-    """Passes over the training images in each trial (default: the preset's)."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.preset not in PRESETS:
-            raise ValueError(f"preset must be one of {', '.join(PRESETS)}; got {self.preset!r}")
-        if self.epochs is not None and self.epochs < 1:
-            raise ValueError(f"epochs must be at least 1, got {self.epochs}")
-
-
 PACKAGE = "flax_projects.cifar10"
 
 main = console_script(
@@ -56,11 +37,12 @@ main = console_script(
         function=f"{PACKAGE}.predict:predict",
         options=PredictOptions,
     ),
-    Verb(
+    RecipeVerb(
         name="tune",
-        help="Search for better options.",
+        help="Search learning rate, weight decay, label smoothing, dropout and augmentation on validation accuracy.",
         function=f"{PACKAGE}.tune:search",
-        options=TuneCifar10,
+        options=TuneOptions,
+        presets=PRESETS,
     ),
 )
 

@@ -1,12 +1,11 @@
 """A search over the options of a recipe, on validation data."""
 
 import math
-from dataclasses import replace
 from typing import Any
 
 from dl_shared.tasks import cifar10
-from dl_shared.tuning import Choice, Float, Report, Space, tune
-from flax_projects.cifar10.config import PRESETS, Config
+from dl_shared.tuning import Choice, Float, Report, Space, TuneOptions, tune
+from flax_projects.cifar10.config import Config
 from flax_projects.cifar10.train import PROJECT, Learner
 from flax_projects.devices import data_mesh
 from flax_projects.loop import train_epochs
@@ -20,13 +19,10 @@ SPACE: Space = {
 }
 
 
-def search(options: Any) -> dict[str, Any]:
-    """Search `SPACE`, beginning a study or continuing one."""
-    base = replace(PRESETS[options.preset], data=options.data)
-    if options.epochs is not None:
-        base = replace(base, epochs=options.epochs)
+def search(config: Config, options: TuneOptions) -> dict[str, Any]:
+    """Search `SPACE`, beginning a study or continuing one; what is not searched stays as in the config."""
     return tune(
-        PROJECT, base, SPACE, objective, direction="maximize", metric="validation accuracy", options=options
+        PROJECT, config, SPACE, objective, direction="maximize", metric="validation accuracy", options=options
     ).summary()
 
 
