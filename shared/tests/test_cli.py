@@ -71,7 +71,7 @@ def test_a_preset_sets_defaults_and_flags_change_single_options(toy, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((), "train, evaluate, predict"),
+        ((), "train, evaluate, search, predict"),
         (("trian",), "trian"),
         (("train", "--device", "gpx"), "'gpx'"),
         (("train", "--epochs", "three"), "'three'"),

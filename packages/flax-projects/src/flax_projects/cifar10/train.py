@@ -9,9 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jax.sharding import Mesh
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from dl_shared.errors import InputError
+from dl_shared.metrics.classification import row_losses
 from dl_shared.progress import say
 from dl_shared.runs import Run
 from dl_shared.tasks import cifar10
@@ -123,7 +124,7 @@ class Learner:
         labels = self.data.validation.labels
         probabilities = self.probabilities(self.state.average, self.data.validation.images)
         accuracy = float((probabilities.argmax(-1) == labels).mean())
-        return {"accuracy": accuracy, "loss": cross_entropy(probabilities, labels)}
+        return {"accuracy": accuracy, "loss": float(row_losses(labels, probabilities).mean())}
 
     def probabilities(self, state: Any, images: np.ndarray) -> Float[np.ndarray, "n classes"]:
         """Of each class, for each image, by the model of this state."""
@@ -154,12 +155,6 @@ def make_network(config: Config, *, classes: int, mesh: Mesh, images: np.ndarray
 def evaluation_graph(model: Network) -> nnx.GraphDef:
     """The structure of the model with dropout off and batch normalisation by running averages."""
     return nnx.graphdef(nnx.view(model, deterministic=True, use_running_average=True))
-
-
-def cross_entropy(probabilities: Float[np.ndarray, "n classes"], labels: Int[np.ndarray, " n"]) -> float:
-    """Mean loss in nats over all rows."""
-    likelihood = probabilities[np.arange(len(labels)), labels].astype(np.float64)
-    return float(-np.log(np.maximum(likelihood, np.finfo(np.float32).tiny)).mean())
 
 
 def initial_state(model: Network, config: Config, total_steps: int, mesh: Mesh) -> tuple[nnx.GraphDef, TrainState]:
