@@ -16,7 +16,7 @@ from dl_shared.tasks.cifar10 import Data
 from flax_projects.cifar10.augment import augment, normalize
 from flax_projects.cifar10.config import Config
 from flax_projects.cifar10.step import keys_of, predict_all
-from flax_projects.cifar10.train import Learner, cross_entropy
+from flax_projects.cifar10.train import Learner
 from flax_projects.devices import data_mesh
 
 CONFIG = Config(
@@ -86,11 +86,6 @@ def test_predictions_for_a_ragged_last_batch_equal_those_of_the_whole():
         rows = predict_all(mean_red, 1.0, images, batch_size)
         assert rows.shape == whole.shape
         np.testing.assert_allclose(rows, whole, rtol=1e-6)
-
-
-def test_cross_entropy_by_hand():
-    probabilities = np.array([[0.5, 0.5], [0.25, 0.75]], np.float32)
-    assert cross_entropy(probabilities, np.array([0, 0])) == pytest.approx((np.log(2) + np.log(4)) / 2)
 
 
 def test_training_moves_the_average_slower_than_the_weights(compiled):
