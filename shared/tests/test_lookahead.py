@@ -12,7 +12,6 @@ from dl_shared.data.indicators import FEATURES, bollinger, compute_features, mac
 from dl_shared.data.lookahead import assert_causal, change_future
 from dl_shared.data.scalers import Scaler
 from dl_shared.data.splits import chronological
-from dl_shared.data.windows import make_windows, scale_windows
 from dl_shared.sample.prices import make_prices
 from dl_shared.tasks.stocks_data import naive_errors
 
@@ -72,21 +71,6 @@ def test_the_scaler_sees_the_training_part_only(seed):
         return Scaler.fit(rows[train], limit=1e9).transform(rows)
 
     assert_causal(scaled, history(), int(DAYS * 0.6) - 1, seed=seed)
-
-
-@few
-@moments
-@pytest.mark.parametrize("scale", [lambda inputs: inputs, scale_windows])
-def test_no_input_window_sees_beyond_its_last_day(scale, last_known, seed):
-    lookback, horizon = 10, 3
-
-    def windows(frame: pd.DataFrame) -> np.ndarray:
-        inputs, _ = make_windows(frame[["close", "volume"]].to_numpy(), lookback, horizon)
-        rows = np.full((DAYS, lookback * 2), np.nan)
-        rows[lookback - 1 : DAYS - horizon] = scale(inputs).reshape(len(inputs), -1)
-        return rows
-
-    assert_causal(windows, history(), min(last_known, DAYS - horizon - 2), seed=seed)
 
 
 PEEKING = {

@@ -6,37 +6,49 @@ import pytest
 from dl_shared.data.backtest import rolling_origin
 from dl_shared.data.scalers import Scaler
 from dl_shared.data.splits import Cuts, chronological, window_ends
-from dl_shared.data.windows import make_windows, scale_windows
+from dl_shared.data.windows import Windows, cumulative_log_returns
 from dl_shared.errors import InputError
 
 DAYS = np.arange(np.datetime64("2020-01-01"), np.datetime64("2020-04-10"))  # 100 days
 
 
+def windows_of(close, lookback, horizon):
+    """All windows of one ticker, its close and the number of the day as features."""
+    ends = window_ends(slice(0, len(close)), lookback, horizon)
+    targets = cumulative_log_returns(close, ends, horizon)
+    days = np.datetime64("2020-01-01") + np.arange(len(close))
+    return Windows(
+        series=np.column_stack([close, np.arange(len(close))]).astype(np.float32),
+        ends=ends,
+        lookback=lookback,
+        targets=targets,
+        base_prices=close[ends],
+        scales=np.ones(len(ends)),
+        dates=days[ends],
+        target_dates=days[ends[:, None] + np.arange(1, horizon + 1)],
+        ticker_ids=np.zeros(len(ends), np.int64),
+        tickers=("A",),
+    )
+
+
 def test_windows_of_a_short_history():
-    series = np.column_stack([np.exp(np.arange(6.0)), np.arange(6.0) * 10])
-    inputs, targets = make_windows(series, lookback=3, horizon=2)
-    assert inputs.shape == (2, 3, 2)
-    np.testing.assert_array_equal(inputs[0, :, 1], [0, 10, 20])
-    np.testing.assert_array_equal(inputs[1, :, 1], [10, 20, 30])
-    np.testing.assert_allclose(targets, [[1, 2], [1, 2]])  # one log dollar a day since day t
+    windows = windows_of(np.exp(np.arange(6.0)), lookback=3, horizon=2)
+    assert len(windows) == 2
+    assert windows.horizon == 2
+    np.testing.assert_array_equal(windows.inputs[:, :, 1], [[0, 1, 2], [1, 2, 3]])
+    np.testing.assert_allclose(windows.targets, [[1, 2], [1, 2]])  # one log dollar a day since day t
+    np.testing.assert_allclose(windows.target_prices, np.exp([[3.0, 4], [4, 5]]))
 
 
 def test_a_seasonal_naive_forecast_is_exact_on_a_seasonal_series():
-    log_price = np.tile([0.0, 0.3, -0.1], 10)
-    inputs, targets = make_windows(np.exp(log_price)[:, None], lookback=3, horizon=3)
-    week_ago = np.log(inputs[:, :, 0]) - np.log(inputs[:, -1:, 0])
-    np.testing.assert_allclose(week_ago, targets, atol=1e-12)
+    windows = windows_of(np.exp(np.tile([0.0, 0.3, -0.1], 10)), lookback=3, horizon=3)
+    week_ago = np.log(windows.inputs[:, :, 0]) - np.log(windows.inputs[:, -1:, 0])
+    np.testing.assert_allclose(week_ago, windows.targets, atol=1e-6)
 
 
 def test_one_window_is_the_least():
-    assert make_windows(np.ones((5, 1)), 3, 2)[0].shape == (1, 3, 1)
-    with pytest.raises(InputError, match=r"4 days are fewer than one window of 3 \+ 2"):
-        make_windows(np.ones((4, 1)), 3, 2)
-
-
-def test_windows_scaled_by_themselves():
-    scaled = scale_windows(np.array([[[1.0, 5.0], [3.0, 5.0]]]))
-    np.testing.assert_allclose(scaled, [[[-1, 0], [1, 0]]])
+    assert windows_of(np.ones(5), 3, 2).inputs.shape == (1, 3, 2)
+    assert len(windows_of(np.ones(4), 3, 2)) == 0
 
 
 def test_parts_hold_whole_windows_and_ascend():
@@ -48,7 +60,6 @@ def test_parts_hold_whole_windows_and_ascend():
     assert (train[0], train[-1]) == (4, 56)  # sees rows 0-4; predicts up to row 59
     validation = window_ends(rows["validation"], lookback=5, horizon=3)
     assert (validation[0], validation[-1]) == (64, 76)
-    assert window_ends(rows["train"], 5, 3, first=7)[0] == 11
     assert len(window_ends(slice(0, 7), 5, 3)) == 0
 
 

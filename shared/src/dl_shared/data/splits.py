@@ -60,7 +60,7 @@ def chronological(dates: Shaped[np.ndarray, " rows"], *, validation: float = 0.1
     return Cuts(ordered[first_validation], ordered[first_test])
 
 
-def window_ends(rows: slice, lookback: int, horizon: int, *, first: int = 0) -> Int[np.ndarray, " windows"]:
-    """The days t whose window lies within `rows` from row `first` on; none when it does not fit."""
-    start = max(rows.start, first) + lookback - 1
+def window_ends(rows: slice, lookback: int, horizon: int) -> Int[np.ndarray, " windows"]:
+    """The days t whose window lies within `rows`; none when it does not fit."""
+    start = rows.start + lookback - 1
     return np.arange(start, max(start, rows.stop - horizon))

@@ -6,37 +6,6 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float, Float32, Int, Shaped
 
-from dl_shared.errors import InputError
-
-
-def make_windows(
-    series: Float[np.ndarray, "time features"], lookback: int, horizon: int
-) -> tuple[Float[np.ndarray, "windows lookback features"], Float[np.ndarray, "windows horizon"]]:
-    """Cut a price history into overlapping windows.
-
-    Args:
-        series: one row per trading day, oldest first; column 0 is the close, in dollars.
-        lookback: days the model sees, up to and including day t.
-        horizon: days it predicts, from t + 1.
-
-    Returns:
-        inputs `(windows, lookback, features)`, a read-only view of the series; targets `(windows, horizon)`,
-        cumulative log returns since day t: log(close[t + h] / close[t]) for h = 1 ... horizon.
-
-    Raises:
-        InputError: if the history is shorter than one window.
-    """
-    first, count = lookback - 1, len(series) - lookback - horizon + 1
-    if count < 1:
-        raise InputError(
-            f"{len(series)} days are fewer than one window of {lookback} + {horizon};"
-            " give a longer history, or a smaller lookback or horizon"
-        )
-    views = np.lib.stride_tricks.sliding_window_view(series, lookback, axis=0)
-    inputs = np.moveaxis(views[:count], -1, 1)
-    ends = np.arange(first, first + count)
-    return inputs, cumulative_log_returns(series[:, 0], ends, horizon)
-
 
 def cumulative_log_returns(
     close: Float[np.ndarray, " time"], ends: Int[np.ndarray, " windows"], horizon: int
@@ -44,15 +13,6 @@ def cumulative_log_returns(
     """log(close[t + h] / close[t]) for each day t in `ends` and h = 1 ... horizon; every t + horizon must exist."""
     later = close[ends[:, None] + np.arange(1, horizon + 1)]
     return np.log(later / close[ends, None])
-
-
-def scale_windows(
-    inputs: Float[np.ndarray, "windows lookback features"], *, epsilon: float = 1e-8
-) -> Float[np.ndarray, "windows lookback features"]:
-    """Standardise every window by its own mean and deviation over time, so that nothing outside it is used."""
-    mean = inputs.mean(axis=1, keepdims=True)
-    deviation = inputs.std(axis=1, keepdims=True)
-    return (inputs - mean) / np.maximum(deviation, epsilon)
 
 
 @dataclass(frozen=True)
