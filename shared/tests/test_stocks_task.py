@@ -257,3 +257,24 @@ def test_real_prices_of_tickers_never_trained_on():
     persistence = data.score(np.zeros_like(data.test.targets))
     assert persistence["skill"] == 0
     assert persistence["horizons"]["20"]["mae"] > persistence["horizons"]["1"]["mae"]
+
+
+def test_one_company_s_history_is_enough_to_forecast_from(tmp_path):
+    frame = make_prices(seed=0, tickers=1, days=100).prices.frames["S00"].rename(columns={"adj_close": "Adj Close"})
+    frame.to_csv(tmp_path / "NEW.csv", index_label="Date")
+    history = stocks.load_history(str(tmp_path), "NEW", seed=0, features=["return", "volume"])
+    scaler = Scaler.fit(history.features)
+    window = history.latest(20, scaler)
+    np.testing.assert_allclose(window[0], scaler.transform(history.features[-20:]), rtol=1e-5, atol=1e-6)
+    assert window.dtype == np.float32
+    with pytest.raises(InputError, match="fewer than the 90 that a forecast needs"):
+        history.latest(90, scaler)
+    with pytest.raises(InputError, match="no prices for OTHER"):
+        stocks.load_history(str(tmp_path), "OTHER", seed=0)
+
+
+def test_exogenous_series_must_reach_as_far_as_the_prices(tmp_path):
+    path = tmp_path / "rates.csv"
+    path.write_text("Date,rate\n2010-01-01,1\n2010-02-01,2\n2010-03-01,3\n")
+    with pytest.raises(InputError, match="ends on 2010-03-01 and the prices on 2021-07-02; give a file that reaches"):
+        small(exogenous=path)

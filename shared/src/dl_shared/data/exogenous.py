@@ -35,6 +35,24 @@ def read_exogenous(path: Path | str) -> pd.DataFrame:
     return values[~values.index.duplicated(keep="last")].ffill()
 
 
+def require_reach(exogenous: pd.DataFrame, last_day: pd.Timestamp, *, where: str) -> None:
+    """Refuse series that end long before the prices do: their last value would pass for news ever after.
+
+    Long is more than twice their widest spacing, and more than a month.
+
+    Args:
+        last_day: of the prices.
+        where: the file, for the message.
+    """
+    spacing = exogenous.index.to_series().diff().max()
+    allowed = max(pd.Timedelta(days=31), pd.Timedelta(0) if pd.isna(spacing) else 2 * spacing)
+    if last_day - exogenous.index[-1] > allowed:
+        raise InputError(
+            f"{where} ends on {exogenous.index[-1].date()} and the prices on {last_day.date()};"
+            " give a file that reaches as far"
+        )
+
+
 def join_exogenous(dates: pd.DatetimeIndex, exogenous: pd.DataFrame, *, lag_days: int = 1) -> pd.DataFrame:
     """For each trading day the last values known by then; NaN before the first.
 

@@ -46,6 +46,100 @@ def forecasts_against_actual(
     return fig
 
 
+def forecast_ahead(
+    known_dates: Shaped[np.ndarray, " days"],
+    known: Float[np.ndarray, " days"],
+    dates: Shaped[np.ndarray, " horizon"],
+    quantiles: Float[np.ndarray, "horizon levels"],
+    levels: Sequence[float],
+    *,
+    title: str,
+) -> Figure:
+    """The last known prices, and after them the median and the intervals of days that nobody knows yet.
+
+    Args:
+        known_dates, known: of the history to show, prices in dollars.
+        dates: the days forecast.
+        quantiles: of their prices, ascending.
+        levels: symmetric around 0.5; the first and the last span the widest interval.
+    """
+    fig, axis = figure(title, width=7.6, height=4.4)
+    start = [known_dates[-1], *dates]
+    bands = np.concatenate([np.full((1, len(levels)), known[-1]), quantiles])
+    middle = len(levels) // 2
+    for i in range(middle):
+        nominal = f"{100 * (levels[-1 - i] - levels[i]):.0f} % interval"
+        label = nominal if i in (0, middle // 2) else None  # the others are the shades between
+        axis.fill_between(start, bands[:, i], bands[:, -1 - i], color=RESULT, alpha=0.12, linewidth=0, label=label)
+    axis.plot(known_dates, known, color=ACTUAL, linewidth=1.4, label="known")
+    axis.plot(start, bands[:, middle], color=RESULT, linewidth=1.6, label="median forecast")
+    axis.plot(
+        start, np.full(len(start), known[-1]), color=REFERENCE, linewidth=0.9, linestyle="--", label="persistence"
+    )
+    axis.axvline(known_dates[-1], color=OTHER, linewidth=0.8, linestyle=":")
+    axis.set_ylabel("price (dollars, adjusted)")
+    locator = AutoDateLocator()
+    axis.xaxis.set_major_locator(locator)
+    axis.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    axis.legend(fontsize=9, loc="upper left")
+    return fig
+
+
+def skill_by_period(
+    periods: Mapping[str, Mapping[str, Mapping[str, Any]]], *, result: str, title: str = "Skill in each period"
+) -> Figure:
+    """A group of marks for each period, one for each method; the result with its 95 % interval.
+
+    Args:
+        periods: label -> method -> a dict with `skill` and, for the result, `skill_ci`.
+        result: the method to stand out.
+    """
+    fig, axis = figure(title, width=8.6, height=4.4)
+    methods = [name for name in next(iter(periods.values())) if name != result]
+    place = np.arange(len(periods))
+    shift = np.linspace(-0.3, 0.3, len(methods) + 1)
+    skills = np.array([period[result]["skill"] for period in periods.values()])
+    low, high = np.array([period[result]["skill_ci"] for period in periods.values()]).T
+    axis.vlines(place + shift[0], low, high, color=RESULT, linewidth=2.2)
+    axis.plot(place + shift[0], skills, "o", color=RESULT, markersize=8, label=_words(result))
+    for number, name in enumerate(methods, start=1):
+        values = [period[name]["skill"] for period in periods.values()]
+        color = COLORS[number % len(COLORS)]
+        axis.plot(place + shift[number], values, "D", color=color, markersize=5, label=_words(name))
+    axis.axhline(0, color=ACTUAL, linewidth=1, label="persistence")
+    axis.set_xticks(place, list(periods), fontsize=9)
+    axis.set_ylabel("1 - MAE / MAE of persistence")
+    axis.grid(visible=False, axis="x")
+    axis.legend(fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=4)
+    return fig
+
+
+def worth_bars(
+    worth: Mapping[str, tuple[float, float, float]], *, label: str, title: str = "What each part is worth"
+) -> Figure:
+    """A bar for each change to a recipe: by how much the loss rises with it, and the interval of that.
+
+    Args:
+        worth: change -> rise in percent and the ends of its 95 % interval.
+        label: of the axis.
+    """
+    fig, axis = figure(title, width=7.6, height=1.3 + 0.45 * len(worth))
+    place = np.arange(len(worth))[::-1]
+    rise, low, high = np.array(list(worth.values())).T
+    axis.barh(place, rise, color=RESULT, height=0.6)
+    axis.hlines(place, low, high, color=ACTUAL, linewidth=1.4)
+    axis.axvline(0, color=ACTUAL, linewidth=1)
+    for y, value, right in zip(place, rise, np.maximum(rise, high), strict=True):
+        axis.annotate(
+            f"{value:+.2f} %", (max(right, 0), y), (5, 0), textcoords="offset points", va="center", fontsize=9
+        )
+    axis.set_yticks(place, list(worth))
+    axis.set_xlabel(label)
+    axis.grid(visible=False, axis="y")
+    axis.margins(x=0.18)
+    return fig
+
+
 def error_by_horizon(
     scores: Mapping[str, Mapping[str, Mapping[str, Any]]],
     *,

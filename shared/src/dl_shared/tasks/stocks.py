@@ -20,9 +20,9 @@ from dl_shared.plots.curves import training_curves
 from dl_shared.report import write_page
 from dl_shared.runs import Run
 from dl_shared.tasks.evaluation import save_evaluation
-from dl_shared.tasks.stocks_data import Data, History, load
+from dl_shared.tasks.stocks_data import Data, History, load, load_history
 
-__all__ = ["Data", "History", "evaluate", "load", "record_data", "report"]
+__all__ = ["Data", "History", "evaluate", "load", "load_history", "record_data", "report"]
 
 SHOWN_DAYS = 250  # in the picture of forecasts against actual prices
 MONTHS = ("J", "F", "M", "A", "M", "J", "J", "A", "S", "O", "N", "D")
@@ -30,8 +30,7 @@ MONTHS = ("J", "F", "M", "A", "M", "J", "J", "A", "S", "O", "N", "D")
 
 def record_data(run: Run, data: Data) -> None:
     """Write down what a run learns from; call it before training, so that an unfinished run tells too."""
-    run.update(
-        "data",
+    run.record_data(
         source=data.source,
         fingerprint=data.fingerprint,
         rows=data.rows,
@@ -55,7 +54,7 @@ def report(
     """Score the test part, beside baselines and optimum, and write predictions, pictures and the page of the run.
 
     Args:
-        run: still open; its history becomes the curves.
+        run: still open, with its data recorded; its history becomes the curves.
         data: as loaded.
         forecasts: cumulative log returns for each test window, in order; the median if the model gives quantiles.
         quantiles: of the same, ascending along the last axis, where the model gives them.
@@ -69,7 +68,6 @@ def report(
     Raises:
         ValueError: if rows are missing or not finite, or quantiles descend.
     """
-    record_data(run, data)
     metrics = _metrics(data, forecasts, quantiles, levels)
     if validation_forecasts is not None:
         _check(validation_forecasts, data.validation)

@@ -11,7 +11,7 @@ import pandas as pd
 from jaxtyping import Float, Float32
 
 from dl_shared.baselines.forecasting import forecast_baselines
-from dl_shared.data.exogenous import join_exogenous, read_exogenous
+from dl_shared.data.exogenous import join_exogenous, read_exogenous, require_reach
 from dl_shared.data.indicators import DEFAULT_FEATURES, TRADING_DAYS, compute_features
 from dl_shared.data.prices import Prices, adjust, load_prices
 from dl_shared.data.scalers import Scaler
@@ -41,6 +41,19 @@ class History:
     @property
     def dates(self) -> np.ndarray:
         return self.frame.index.to_numpy().astype("datetime64[D]")
+
+    def latest(self, lookback: int, scaler: Scaler) -> Float32[np.ndarray, "1 lookback features"]:
+        """The newest window, scaled: what a forecast of days that nobody knows yet starts from.
+
+        Raises:
+            InputError: if the history is shorter than a window.
+        """
+        if len(self.features) < lookback:
+            raise InputError(
+                f"the history has {len(self.features)} days after the features' first days, fewer than the {lookback}"
+                " that a forecast needs"
+            )
+        return scaler.transform(self.features[-lookback:])[None].astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -119,11 +132,8 @@ class Data:
         """
         if ticker not in self.histories:
             raise InputError(f"no ticker {ticker} in {self.source}; choose from {', '.join(self.histories)}")
-        history, lookback = self.histories[ticker], self.train.lookback
-        if len(history.close) < lookback:
-            raise InputError(f"{ticker} has {len(history.close)} days, fewer than the {lookback} a forecast needs")
-        inputs = self.scaler.transform(history.features[-lookback:])[None].astype(np.float32)
-        return inputs, float(history.close[-1]), history.dates[-1]
+        history = self.histories[ticker]
+        return history.latest(self.train.lookback, self.scaler), float(history.close[-1]), history.dates[-1]
 
 
 def load(
@@ -169,7 +179,7 @@ def load(
         raise InputError(f"lookback and horizon must be at least 1, got {lookback} and {horizon}")
     prices, sample = _read(source, seed, tickers, start, end, sample_signal)
     _check_test_tickers(test_tickers, prices)
-    outside = None if exogenous is None else read_exogenous(exogenous)
+    outside = _read_outside(exogenous, prices)
     names = (*features, *(outside.columns if outside is not None else ()))
     histories, notes = {}, list(prices.repairs)
     for ticker, frame in prices.frames.items():
@@ -190,6 +200,34 @@ def load(
     elif len(scaler.mean) != len(names):
         raise InputError(f"the scaler given is for {len(scaler.mean)} features, these data have {len(names)}")
     return _assemble(histories, prices, sample, names, scaler, cuts, test_tickers, lookback, horizon, notes)
+
+
+def load_history(
+    source: str,
+    ticker: str,
+    *,
+    seed: int,
+    features: Sequence[str] = DEFAULT_FEATURES,
+    exogenous: Path | str | None = None,
+    exogenous_lag_days: int = 1,
+    start: str = "2000-01-01",
+    sample_signal: float = SIGNAL,
+) -> History:
+    """One company's days, however few: for a forecast by a finished run. Options as for `load`.
+
+    Raises:
+        InputError: if the source cannot be used, or has no prices of that company.
+    """
+    prices, _ = _read(source, seed, [ticker], start, None, sample_signal)
+    return _make_history(prices.frames[ticker], features, _read_outside(exogenous, prices), exogenous_lag_days)
+
+
+def _read_outside(path: Path | str | None, prices: Prices) -> pd.DataFrame | None:
+    if path is None:
+        return None
+    outside = read_exogenous(path)
+    require_reach(outside, max(frame.index[-1] for frame in prices.frames.values()), where=str(path))
+    return outside
 
 
 def _read(
