@@ -1,0 +1,1 @@
+"""flax-stocks: multi-horizon price forecasts with a Transformer in Flax NNX."""

@@ -1,0 +1,110 @@
+"""What may vary in a run of flax-stocks, and its presets."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from flax_projects.config import FlaxConfig
+
+LEVELS = (0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95)  # of the quantiles forecast; symmetric around the median
+
+Normalization = Literal["revin", "returns"]
+Positions = Literal["learned", "rotary"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(FlaxConfig):
+    """Options of `flax-stocks train`. The defaults are the recipe for real prices on two CPU cores."""
+
+    epochs: int = 12
+    """Validations; between two of them lies one in `stride` of the training windows."""
+    batch_size: int = 64
+    """Windows per step, over all devices together."""
+
+    tickers: tuple[str, ...] = ()
+    """Companies to load; none given takes all that the data hold."""
+    test_tickers: tuple[str, ...] = ()
+    """Companies to test and never train on; none given tests all in the test period."""
+    features: tuple[str, ...] = ()
+    """Input columns, of those in dl_shared.data.indicators; none given takes the usual eight."""
+    exogenous: str | None = None
+    """A CSV of dated series (column Date, then numbers), as further input columns."""
+    exogenous_lag_days: int = 1
+    """Calendar days after its date until a value of that CSV is known."""
+    lookback: int = 60
+    """Trading days the network sees, about a quarter."""
+    horizon: int = 20
+    """Trading days forecast, all at once; 20 are a month, 63 a quarter."""
+    sample_signal: float = 0.35
+    """Strength of what is planted in sample data; 0 makes a pure random walk of it."""
+
+    normalization: Normalization = "revin"
+    """Scale inputs and forecasts by what the window itself shows up to each day, or leave returns as they are."""
+    positions: Positions = "rotary"
+    """How attention knows which day is which: a learned vector for each, or a rotation by the distance of two."""
+    width: int = 32
+    """Numbers that stand for one day inside the network."""
+    layers: int = 2
+    """Blocks of attention and perceptron."""
+    heads: int = 4
+    """Attention heads; each gets an equal share of the width."""
+    dropout: float = 0.1
+    """Share of each block's output that is dropped in training."""
+
+    members: int = 4
+    """Networks that differ in their seed alone, trained at once; the forecast is the mean of their quantiles."""
+    learning_rate: float = 3e-3
+    """At its peak."""
+    learning_rates: tuple[float, ...] = ()
+    """Several in its place: `members` networks for each, all trained at once, and validation chooses."""
+    warmup: float = 0.1
+    """Share of the steps in which the learning rate rises; it falls to zero in the others, as a cosine."""
+    weight_decay: float = 0.01
+    """Decoupled from the gradient, times the learning rate; on kernels only."""
+    stride: int = 20
+    """An epoch takes one in so many training windows, others each time: neighbours share nearly all their days."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.exogenous is not None:  # absolute, as the data, so that a run can be resumed from another folder
+            object.__setattr__(self, "exogenous", str(Path(self.exogenous).expanduser().absolute()))
+        for name in ("lookback", "horizon", "width", "layers", "heads", "members", "stride"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.width % (2 * self.heads):
+            raise ValueError(f"each of {self.heads} heads needs an even share of the width, got {self.width}")
+        for name in ("dropout", "warmup"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 0 and below 1, got {getattr(self, name)}")
+        for name in ("weight_decay", "exogenous_lag_days", "sample_signal"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+        if self.normalization == "revin" and self.features and "return" not in self.features:
+            raise ValueError("revin scales forecasts by the window's returns: add `return` to the features")
+        if min(self.rates) <= 0:
+            raise ValueError(f"learning rates must be positive, got {self.rates}")
+
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """The learning rates that are tried."""
+        return self.learning_rates or (self.learning_rate,)
+
+
+PRESETS = {
+    "cpu": Config(),
+    # A minute on two cores, start, compilation, baselines and pictures included; meant for `--data sample`.
+    "quick": Config(lookback=32, horizon=5, epochs=6, batch_size=32, learning_rate=1e-2, stride=16, members=3),
+    # For an accelerator: a wider network, a year of history, and eight seeds at each of three learning rates.
+    "full": Config(
+        lookback=252,
+        horizon=63,
+        width=128,
+        layers=4,
+        heads=8,
+        members=8,
+        learning_rates=(3e-4, 1e-3, 3e-3),
+        batch_size=256,
+        epochs=20,
+        precision="bf16",
+    ),
+}

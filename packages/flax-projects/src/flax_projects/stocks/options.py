@@ -1,0 +1,74 @@
+"""Options of the verbs other than `train`; imports no framework, so that --help is instant."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from dl_shared.cli import EvaluateOptions, RunOptions
+
+Part = Literal["features", "normalization", "positions", "members"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateStocks(EvaluateOptions):
+    """Score a finished run on other companies, in its own test period; kept under RUN/evaluations/."""
+
+    tickers: tuple[str, ...] = ()
+    """Companies to score; none given takes all that the data hold."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForecastOptions(RunOptions):
+    """Forecast the days after the last one known, with a picture in RUN/plots."""
+
+    ticker: str
+    """The company; it need not be one that was trained on."""
+    data: str | None = None
+    """`sample`, `hub` or a path (default: the data of the run)."""
+    exogenous: str | None = None
+    """A newer CSV of dated series, for a run that was trained with one (default: the run's)."""
+    shown_days: int = 120
+    """Of history in the picture."""
+
+    def __post_init__(self) -> None:
+        if self.shown_days < 1:
+            raise ValueError(f"shown_days must be at least 1, got {self.shown_days}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BacktestOptions:
+    """Train anew before each of several periods and test in it: a rolling origin."""
+
+    folds: int = 4
+    """Periods, the last one ending with the data."""
+    test_days: int = 252
+    """Trading days of a period."""
+    validation_days: int = 504
+    """Trading days before it, which choose the epoch and calibrate the intervals."""
+    train_days: int | None = None
+    """Trading days before those to train on (default: all the past)."""
+    output: Path = Path("stocks-backtest")
+    """Folder of the table and the picture."""
+    json: bool = False
+    """Print one JSON object on stdout, and everything else on stderr."""
+
+    def __post_init__(self) -> None:
+        for name in ("folds", "test_days", "validation_days"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareOptions:
+    """Train the recipe whole, and again with parts of it left out or exchanged, at one budget: what each is worth."""
+
+    parts: tuple[Part, ...] = ("features", "normalization", "positions", "members")
+    """Which parts to vary."""
+    output: Path = Path("stocks-comparison")
+    """Folder of the table and the picture."""
+    json: bool = False
+    """Print one JSON object on stdout, and everything else on stderr."""
+
+    def __post_init__(self) -> None:
+        if not self.parts:
+            raise ValueError("give at least one part to vary")
