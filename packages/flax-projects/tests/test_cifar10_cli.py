@@ -51,6 +51,7 @@ def test_help_and_refusals_import_no_framework():
     [
         ({"widths": ()}, "widths"),
         ({"widths": (1, 1, 1, 1, 1)}, "fewer widths"),
+        ({"widths": (1, 1, 1, 1), "stem_stride": 2}, "fewer widths"),
         ({"dropout": 1.0}, "dropout"),
         ({"crop": 40}, "40"),
         ({"learning_rate": 0.0}, "learning_rate"),

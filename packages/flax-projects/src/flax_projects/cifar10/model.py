@@ -2,8 +2,10 @@
 
 The plan follows cifar10-airbench (Jordan 2024, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU", arXiv:2404.00498),
 sections 3.1 to 3.3; the skip connection is that of He et al. 2015, "Deep Residual Learning", arXiv:1512.03385.
-Departures: nothing in the stem is learned, and it may take a stride of 2 (for processors); batch normalisation learns
-its scale; dropout before the classifier.
+Departures: nothing in the stem is learned, and it may take a stride of 2 (for small machines); batch normalisation
+learns its scale; dropout before the classifier.
+
+Inside the network images lie features first and batch last, for the reason given in `convolution`.
 """
 
 from itertools import pairwise
@@ -16,6 +18,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from flax_projects.cifar10.config import Config
+from flax_projects.cifar10.convolution import convolve_by_xla
 
 
 class Fixed(nnx.Variable):
@@ -26,29 +29,31 @@ class WhiteningStem(nnx.Module):
     """Patches of pixels on their principal axes, each axis scaled to unit variance and taken with both signs.
 
     The filters are computed from training images (`whitening_filters`) and nothing here is learned, so that the
-    backward pass ends at the first block.
+    backward pass ends at the first block. A patch is twice the stride wide; there is no padding.
 
-    **Shape:** `(batch, height, width, 3)` to `(batch, height / stride, width / stride, features)`.
+    **Shape:** `(3, height, width, batch)` to `(features, height / stride - 1, width / stride - 1, batch)`.
     """
 
-    def __init__(self, filters: Float[np.ndarray, "rows columns 3 axes"], *, stride: int, dtype: Any) -> None:
+    def __init__(self, filters: Float[np.ndarray, "rows columns 3 axes"]) -> None:
         self.kernel = Fixed(jnp.concatenate([filters, -filters], axis=-1))
-        self.stride = stride
-        self.dtype = dtype
+        self.stride = len(filters) // 2
 
     @property
     def features(self) -> int:
         return self.kernel.shape[-1]
 
-    def __call__(self, inputs: Float[Array, "batch height width 3"]) -> Float[Array, "batch rows columns features"]:
-        patches = jax.lax.conv_general_dilated(
-            inputs.astype(self.dtype),
-            self.kernel[...].astype(self.dtype),
-            (self.stride, self.stride),
-            "SAME",
-            dimension_numbers=("NHWC", "HWIO", "NHWC"),
-        )
-        return nnx.gelu(patches)
+    def __call__(self, inputs: Float[Array, "3 height width batch"]) -> Float[Array, "features rows columns batch"]:
+        size, stride = 2 * self.stride, self.stride
+        height, width = inputs.shape[1] - size, inputs.shape[2] - size
+        patches = jnp.stack(
+            [
+                inputs[:, row : row + height + 1 : stride, column : column + width + 1 : stride]
+                for row in range(size)
+                for column in range(size)
+            ]
+        )  # (size * size, 3, rows, columns, batch)
+        kernel = self.kernel[...].reshape(size * size, 3, -1)
+        return nnx.gelu(jnp.einsum("pco,pchwb->ohwb", kernel, patches))
 
 
 class Convolution(nnx.Module):
@@ -57,23 +62,15 @@ class Convolution(nnx.Module):
     def __init__(
         self, in_features: int, out_features: int, *, pool: bool, convolve: Any, dtype: Any, rngs: nnx.Rngs
     ) -> None:
-        self.conv = nnx.Conv(
-            in_features,
-            out_features,
-            (3, 3),
-            use_bias=False,  # batch normalisation has one
-            kernel_init=nnx.initializers.he_normal(),
-            conv_general_dilated=convolve,
-            dtype=dtype,
-            rngs=rngs,
-        )
-        self.norm = nnx.BatchNorm(out_features, momentum=0.9, dtype=dtype, rngs=rngs)
-        self.pool = pool
+        # No bias: batch normalisation has one.
+        self.kernel = nnx.Param(nnx.initializers.he_normal()(rngs.params(), (3, 3, in_features, out_features)))
+        self.norm = nnx.BatchNorm(out_features, axis=0, momentum=0.9, dtype=jnp.float32, rngs=rngs)
+        self.convolve, self.pool, self.dtype = convolve, pool, dtype
 
     def __call__(
-        self, inputs: Float[Array, "batch height width in_features"]
-    ) -> Float[Array, "batch rows columns out_features"]:
-        outputs = self.conv(inputs)
+        self, inputs: Float[Array, "in_features height width batch"]
+    ) -> Float[Array, "out_features rows columns batch"]:
+        outputs = self.convolve(inputs.astype(self.dtype), self.kernel[...].astype(self.dtype))
         return self.norm(max_pool(outputs) if self.pool else outputs)
 
 
@@ -85,8 +82,8 @@ class PlainBlock(nnx.Module):
         self.second = Convolution(out_features, out_features, pool=False, **layer)
 
     def __call__(
-        self, inputs: Float[Array, "batch height width in_features"]
-    ) -> Float[Array, "batch height/2 width/2 out_features"]:
+        self, inputs: Float[Array, "in_features height width batch"]
+    ) -> Float[Array, "out_features height//2 width//2 batch"]:
         return nnx.gelu(self.second(nnx.gelu(self.first(inputs))))
 
 
@@ -99,8 +96,8 @@ class ResidualBlock(nnx.Module):
         self.third = Convolution(out_features, out_features, pool=False, **layer)
 
     def __call__(
-        self, inputs: Float[Array, "batch height width in_features"]
-    ) -> Float[Array, "batch height/2 width/2 out_features"]:
+        self, inputs: Float[Array, "in_features height width batch"]
+    ) -> Float[Array, "out_features height//2 width//2 batch"]:
         skipped = nnx.gelu(self.first(inputs))
         return nnx.gelu(skipped + self.third(nnx.gelu(self.second(skipped))))
 
@@ -117,7 +114,7 @@ class Network(nnx.Module):
         config: `model`, `widths`, `stem_stride`, `dropout` and `precision` are read.
         filters: of the stem, see `whitening_filters`.
         classes: how many logits.
-        convolve: computes the 3 x 3 convolutions, with the signature of `lax.conv_general_dilated`.
+        convolve: computes the 3 x 3 convolutions, such as `convolve_by_xla`.
         rngs: stream `params`.
     """
 
@@ -127,11 +124,11 @@ class Network(nnx.Module):
         filters: Float[np.ndarray, "rows columns 3 axes"],
         *,
         classes: int = 10,
-        convolve: Any = jax.lax.conv_general_dilated,
+        convolve: Any = convolve_by_xla,
         rngs: nnx.Rngs,
     ) -> None:
         dtype = jnp.bfloat16 if config.precision == "bf16" else jnp.float32
-        self.stem = WhiteningStem(filters, stride=config.stem_stride, dtype=dtype)
+        self.stem = WhiteningStem(filters)
         block, features = BLOCKS[config.model], (self.stem.features, *config.widths)
         self.blocks = nnx.List(
             block(before, after, convolve=convolve, dtype=dtype, rngs=rngs) for before, after in pairwise(features)
@@ -143,17 +140,47 @@ class Network(nnx.Module):
         self, inputs: Float[Array, "batch height width 3"], rngs: nnx.Rngs | None = None
     ) -> Float[Array, "batch classes"]:
         """Logits; `rngs` (stream `dropout`) is needed in training only."""
-        features = self.stem(inputs)
+        features = self.stem(inputs.transpose(3, 1, 2, 0))
         for block in self.blocks:
             features = block(features)
-        pooled = features.max(axis=(1, 2)).astype(jnp.float32)
+        pooled = features.max(axis=(1, 2)).T.astype(jnp.float32)
         return self.classifier(self.dropout(pooled, rngs=rngs))
 
 
-def max_pool(inputs: Float[Array, "batch height width features"]) -> Float[Array, "batch height/2 width/2 features"]:
-    """2 x 2 max-pooling, whose gradient is a few comparisons; that of `nnx.max_pool` scatters, which CPUs do slowly."""
-    rows = jnp.maximum(inputs[:, ::2], inputs[:, 1::2])
-    return jnp.maximum(rows[:, :, ::2], rows[:, :, 1::2])
+@jax.custom_vjp
+def max_pool(
+    inputs: Float[Array, "features height width batch"],
+) -> Float[Array, "features height//2 width//2 batch"]:
+    """2 x 2 max-pooling; a row or column left over is left out.
+
+    The gradient goes to the largest of four, in equal parts where several are, by comparing them again; that of
+    `nnx.max_pool` scatters, which CPUs do slowly.
+    """
+    return _fours(inputs).max(axis=(2, 4))
+
+
+def _fours(inputs: Float[Array, "features height width batch"]) -> Float[Array, "features rows 2 columns 2 batch"]:
+    features, height, width, batch = inputs.shape
+    even = inputs[:, : height // 2 * 2, : width // 2 * 2]
+    return even.reshape(features, height // 2, 2, width // 2, 2, batch)
+
+
+def _max_pool_forward(inputs):
+    largest = max_pool(inputs)
+    return largest, (inputs, largest)
+
+
+def _max_pool_backward(residuals, gradient):
+    inputs, largest = residuals
+    is_largest = _fours(inputs) == largest[:, :, None, :, None]
+    share = gradient / is_largest.sum(axis=(2, 4))
+    even = jnp.where(is_largest, share[:, :, None, :, None], 0).astype(inputs.dtype)
+    even = even.reshape(len(inputs), 2 * largest.shape[1], 2 * largest.shape[2], -1)
+    left_over = [(0, size - used) for size, used in zip(inputs.shape, even.shape, strict=True)]
+    return (jnp.pad(even, left_over),)
+
+
+max_pool.defvjp(_max_pool_forward, _max_pool_backward)
 
 
 def whitening_filters(

@@ -1,13 +1,14 @@
 """The optimizer: a learning rate that rises and falls once, SGD or Muon, weight decay on kernels."""
 
 import jax
+import jax.numpy as jnp
 import optax
-from optax.contrib import MuonDimensionNumbers, muon
 
 from flax_projects.cifar10.config import Config
+from flax_projects.cifar10.muon import muon
 
 MOMENTUM = 0.9
-ADAM_SHARE = 0.1  # biases and scales learn at this share of Muon's learning rate
+ADAM_SHARE = 0.1  # classifier, biases and scales learn at this share of Muon's learning rate
 
 
 def one_cycle(config: Config, total_steps: int) -> optax.Schedule:
@@ -26,8 +27,7 @@ def one_cycle(config: Config, total_steps: int) -> optax.Schedule:
 def make_optimizer(config: Config, total_steps: int) -> optax.GradientTransformation:
     """What turns gradients into updates.
 
-    Muon (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/) takes the nearest orthogonal matrix of the
-    momentum; a convolution's kernel is the matrix from its whole receptive field to its output channels.
+    Beside Muon, which keeps the length of each convolution's kernel, only the classifier's weights decay.
     """
     schedule = one_cycle(config, total_steps)
     if config.optimizer == "sgd":
@@ -36,20 +36,17 @@ def make_optimizer(config: Config, total_steps: int) -> optax.GradientTransforma
             optax.add_decayed_weights(config.weight_decay, mask=_is_kernel),
             optax.scale_by_learning_rate(schedule),
         )
-    return muon(
-        schedule,
-        weight_decay=config.weight_decay,
-        weight_decay_mask=_is_kernel,
-        muon_weight_dimension_numbers=_as_matrices,
-        adam_learning_rate=lambda step: ADAM_SHARE * schedule(step),
+    dtype = jnp.bfloat16 if config.precision == "bf16" else jnp.float32
+    return optax.partition(
+        {
+            "muon": muon(schedule, momentum=MOMENTUM, dtype=dtype),
+            "adam": optax.nadamw(
+                lambda step: ADAM_SHARE * schedule(step), weight_decay=config.weight_decay, mask=_is_kernel
+            ),
+        },
+        lambda params: jax.tree.map(lambda array: "muon" if array.ndim == 4 else "adam", params),
     )
 
 
 def _is_kernel(params):
     return jax.tree.map(lambda array: array.ndim > 1, params)
-
-
-def _as_matrices(params):
-    """How to read each convolution's kernel as a matrix; None for what Adam takes."""
-    matrix = MuonDimensionNumbers(reduction_axis=(0, 1, 2), output_axis=3)
-    return jax.tree.map(lambda array: matrix if array.ndim == 4 else None, params)
