@@ -86,7 +86,7 @@ def test_defaults_agree_with_what_they_repeat():
         (["--data", "nothing"], "does not exist"),
         (["--tickers", "S00", "XYZ"], "no prices for XYZ"),
         (["--test-tickers", "XYZ"], "no prices for the test tickers XYZ"),
-        (["--features", "alpha"], "unknown features alpha"),
+        (["--features", "return", "alpha"], "unknown features alpha"),
         (["--features", "volume"], "add `return` to the features"),
         (["--lookback", 5000], "smaller lookback"),
         (["--horizon", 600], "smaller lookback or horizon"),

@@ -7,10 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
+from flax import nnx
 from stocks_tools import OPTIONS, small, write_prices
 
 from dl_shared.data.lookahead import change_future
 from dl_shared.errors import InputError
+from dl_shared.files import write_json
 from dl_shared.tasks import stocks
 from flax_projects.devices import data_mesh
 from flax_projects.stocks.calibration import stretch_intervals
@@ -55,8 +57,7 @@ def test_changing_the_future_moves_no_forecast_made_before_it(folder, fitted, tm
 def test_the_ensemble_is_the_mean_of_its_members_and_calibration_stretches_it(fitted):
     data, ensemble = fitted
     raw = dataclasses.replace(ensemble, stretch=None).forecast(data.test)
-    model = make_model(ensemble.config, data.features)
-    from flax import nnx
+    model = nnx.view(make_model(ensemble.config, data.features), deterministic=True)
 
     members = []
     for row in range(OPTIONS["members"]):
@@ -112,8 +113,6 @@ def test_a_forecast_needs_the_ticker_s_last_window_alone(folder, fitted, tmp_pat
 
 
 def test_what_a_run_keeps_is_checked(tmp_path, folder):
-    from dl_shared.files import write_json
-
     write_json(tmp_path / "config.json", dataclasses.asdict(small(folder)))
     with pytest.raises(InputError, match="not finished"):
         load_ensemble(tmp_path)

@@ -19,12 +19,18 @@ KINDS = [(normalization, positions) for normalization in ("revin", "returns") fo
 
 
 def make(normalization="revin", positions="rotary", *, untrained=False, **options):
-    """A small network, its zero head replaced by noise unless `untrained`."""
+    """A small network; layers that begin with zeros are given noise unless it shall be `untrained`."""
     sizes = {"lookback": LOOKBACK, "horizon": HORIZON, "width": 8, "heads": 2, "dropout": 0.0}
     config = Config(**sizes | {"normalization": normalization, "positions": positions} | options)
     model = Forecaster(config, features=FEATURES, return_feature=1, rngs=nnx.Rngs(0))
     if not untrained:
-        model.head.kernel[...] = 0.3 * jax.random.normal(jax.random.key(9), model.head.kernel.shape)
+        begin_as_nothing = [
+            model.head,
+            *(part.out for block in model.blocks for part in (block.attention, block.perceptron)),
+        ]
+        for number, layer in enumerate(begin_as_nothing):
+            assert not layer.kernel[...].any()
+            layer.kernel[...] = 0.3 * jax.random.normal(jax.random.key(number), layer.kernel.shape)
     return model
 
 

@@ -16,7 +16,7 @@ Positions = Literal["learned", "rotary"]
 class Config(FlaxConfig):
     """Options of `flax-stocks train`. The defaults are the recipe for real prices on two CPU cores."""
 
-    epochs: int = 12
+    epochs: int = 5
     """Validations; between two of them lies one in `stride` of the training windows."""
     batch_size: int = 64
     """Windows per step, over all devices together."""
@@ -42,24 +42,24 @@ class Config(FlaxConfig):
     """Scale inputs and forecasts by what the window itself shows up to each day, or leave returns as they are."""
     positions: Positions = "rotary"
     """How attention knows which day is which: a learned vector for each, or a rotation by the distance of two."""
-    width: int = 32
+    width: int = 16
     """Numbers that stand for one day inside the network."""
     layers: int = 2
     """Blocks of attention and perceptron."""
-    heads: int = 4
+    heads: int = 2
     """Attention heads; each gets an equal share of the width."""
-    dropout: float = 0.1
+    dropout: float = 0.3
     """Share of each block's output that is dropped in training."""
 
     members: int = 4
     """Networks that differ in their seed alone, trained at once; the forecast is the mean of their quantiles."""
-    learning_rate: float = 3e-3
+    learning_rate: float = 2e-3
     """At its peak."""
     learning_rates: tuple[float, ...] = ()
     """Several in its place: `members` networks for each, all trained at once, and validation chooses."""
     warmup: float = 0.1
     """Share of the steps in which the learning rate rises; it falls to zero in the others, as a cosine."""
-    weight_decay: float = 0.01
+    weight_decay: float = 1.0
     """Decoupled from the gradient, times the learning rate; on kernels only."""
     stride: int = 20
     """An epoch takes one in so many training windows, others each time: neighbours share nearly all their days."""
@@ -93,18 +93,28 @@ class Config(FlaxConfig):
 PRESETS = {
     "cpu": Config(),
     # A minute on two cores, start, compilation, baselines and pictures included; meant for `--data sample`.
-    "quick": Config(lookback=32, horizon=5, epochs=6, batch_size=32, learning_rate=1e-2, stride=16, members=3),
-    # For an accelerator: a wider network, a year of history, and eight seeds at each of three learning rates.
+    "quick": Config(
+        lookback=32,
+        horizon=5,
+        epochs=9,
+        batch_size=32,
+        dropout=0.0,
+        members=2,
+        learning_rate=2e-2,
+        weight_decay=0.1,
+        stride=16,
+    ),
+    # For an accelerator: a year of history, a quarter ahead, and eight seeds at each of three learning rates.
     "full": Config(
         lookback=252,
         horizon=63,
-        width=128,
+        width=64,
         layers=4,
-        heads=8,
-        members=8,
-        learning_rates=(3e-4, 1e-3, 3e-3),
+        heads=4,
         batch_size=256,
-        epochs=20,
-        precision="bf16",
+        stride=60,
+        epochs=10,
+        members=8,
+        learning_rates=(5e-4, 1e-3, 2e-3),
     ),
 }

@@ -1,9 +1,9 @@
 """The network: a causal Transformer over the days of a window, and quantiles of the returns that follow each day.
 
 Attention looks back only, so the output at every day of a window is a forecast made on that day: one pass over a window
-of 60 days trains 60 forecasts, and at the end the last one is used. Blocks are those of Vaswani et al. 2017
-("Attention Is All You Need", arXiv:1706.03762) with the normalisation before each sublayer (Xiong et al. 2020,
-arXiv:2002.04745).
+of 60 days trains 60 forecasts, and at the end the last one is used. The encoder is that of Vaswani et al. 2017
+("Attention Is All You Need", arXiv:1706.03762) with three departures, each named where it is made: queries and keys are
+normalised and nothing else is, perceptrons are gated, and every block begins as the identity.
 """
 
 import math
@@ -93,11 +93,16 @@ def rotate(heads: Heads, base: float = ROTARY_BASE) -> Heads:
 
 
 class CausalAttention(nnx.Module):
-    """Each day gathers from the days of its window up to itself."""
+    """Each day gathers from the days of its window up to itself.
+
+    Queries and keys are normalised (Dehghani et al. 2023, arXiv:2302.05442, section 2), values are not.
+    """
 
     def __init__(self, width: int, heads: int, *, rotary: bool, dtype: Any, rngs: nnx.Rngs) -> None:
         self.query_key_value = nnx.Linear(width, 3 * width, dtype=dtype, rngs=rngs)
-        self.out = nnx.Linear(width, width, dtype=dtype, rngs=rngs)
+        self.query_norm = nnx.LayerNorm(width // heads, dtype=dtype, rngs=rngs)
+        self.key_norm = nnx.LayerNorm(width // heads, dtype=dtype, rngs=rngs)
+        self.out = nnx.Linear(width, width, kernel_init=nnx.initializers.zeros, dtype=dtype, rngs=rngs)
         self.heads = heads
         self.rotary = rotary
 
@@ -105,30 +110,44 @@ class CausalAttention(nnx.Module):
         batch, days, width = hidden.shape
         projected = self.query_key_value(hidden).reshape(batch, days, 3, self.heads, width // self.heads)
         query, key, value = jnp.moveaxis(projected, 2, 0)
+        query, key = self.query_norm(query), self.key_norm(key)
         if self.rotary:
             query, key = rotate(query), rotate(key)
         gathered = jax.nn.dot_product_attention(query, key, value, is_causal=True)
         return self.out(gathered.reshape(batch, days, width))
 
 
+class GatedPerceptron(nnx.Module):
+    """relu(gate) * value, then back to the width: ReGLU of Shazeer 2020, "GLU Variants", arXiv:2002.05202.
+
+    Products of two inputs, a move and the volume that came with it, are what it does best.
+    """
+
+    def __init__(self, width: int, *, dtype: Any, rngs: nnx.Rngs) -> None:
+        self.gate_value = nnx.Linear(width, 4 * width, dtype=dtype, rngs=rngs)
+        self.out = nnx.Linear(2 * width, width, kernel_init=nnx.initializers.zeros, dtype=dtype, rngs=rngs)
+
+    def __call__(self, hidden: Hidden) -> Hidden:
+        gate, value = jnp.split(self.gate_value(hidden), 2, axis=-1)
+        return self.out(nnx.relu(gate) * value)
+
+
 class Block(nnx.Module):
-    """Attention, then a perceptron of four times the width; each is normalised before and added to what came in."""
+    """Attention, then a perceptron, each added to what came in; both start as nothing, by zeros in their last layer.
+
+    Hidden numbers are not normalised, contrary to custom: layer normalisation divides each day by its own size, and a
+    day with a large move shall count for more than a quiet one.
+    """
 
     def __init__(self, config: Config, *, dtype: Any, rngs: nnx.Rngs) -> None:
-        width = config.width
-        self.attention_norm = nnx.LayerNorm(width, dtype=dtype, rngs=rngs)
-        self.attention = CausalAttention(
-            width, config.heads, rotary=config.positions == "rotary", dtype=dtype, rngs=rngs
-        )
-        self.perceptron_norm = nnx.LayerNorm(width, dtype=dtype, rngs=rngs)
-        self.expand = nnx.Linear(width, 4 * width, dtype=dtype, rngs=rngs)
-        self.contract = nnx.Linear(4 * width, width, dtype=dtype, rngs=rngs)
+        rotary = config.positions == "rotary"
+        self.attention = CausalAttention(config.width, config.heads, rotary=rotary, dtype=dtype, rngs=rngs)
+        self.perceptron = GatedPerceptron(config.width, dtype=dtype, rngs=rngs)
         self.dropout = nnx.Dropout(config.dropout)
 
     def __call__(self, hidden: Hidden, rngs: nnx.Rngs | None) -> Hidden:
-        hidden = hidden + self.dropout(self.attention(self.attention_norm(hidden)), rngs=rngs)
-        expanded = nnx.relu(self.expand(self.perceptron_norm(hidden)))
-        return hidden + self.dropout(self.contract(expanded), rngs=rngs)
+        hidden = hidden + self.dropout(self.attention(hidden), rngs=rngs)
+        return hidden + self.dropout(self.perceptron(hidden), rngs=rngs)
 
 
 class Forecaster(nnx.Module):
@@ -156,7 +175,6 @@ class Forecaster(nnx.Module):
         learned = nnx.initializers.normal(0.02)(rngs.params(), (config.lookback, config.width))
         self.positions = nnx.Param(learned) if config.positions == "learned" else None
         self.blocks = nnx.List(Block(config, dtype=dtype, rngs=rngs) for _ in range(config.layers))
-        self.final_norm = nnx.LayerNorm(config.width, rngs=rngs)
         self.head = nnx.Linear(
             config.width, config.horizon * len(LEVELS), kernel_init=nnx.initializers.zeros, rngs=rngs
         )
@@ -185,7 +203,7 @@ class Forecaster(nnx.Module):
             hidden = hidden + self.positions[...].astype(hidden.dtype)
         for block in self.blocks:
             hidden = block(hidden, rngs)
-        return self.final_norm(hidden.astype(jnp.float32)), scale
+        return hidden.astype(jnp.float32), scale
 
     def quantiles(self, hidden: Hidden, scale: Float[Array, "batch days"]) -> Float[Array, "batch days horizon levels"]:
         outputs = self.head(hidden).reshape(*hidden.shape[:2], self.horizon, len(LEVELS))
