@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from flax_projects.cifar10.augment import MEAN, STD, augment, cut_out, normalize, shift
+from flax_projects.cifar10.augment import MEAN, STD, augment, cut_out, normalize, scale_down, shift
 
 
 def numbered(n=1, side=4):
@@ -62,6 +62,14 @@ def test_cutout_covers_the_same_number_of_pixels_wherever_it_fits():
     covered = (np.asarray(outputs)[..., 0] == 0).sum((1, 2))
     assert covered.max() == 64
     assert covered.min() >= 16  # a corner keeps a quarter at least
+
+
+def test_a_smaller_image_shows_the_same_at_half_the_detail():
+    ramp = jnp.broadcast_to(jnp.arange(8.0)[None, :, None, None], (2, 8, 8, 3))
+    half = scale_down(ramp, 4)
+    assert half.shape == (2, 4, 4, 3)
+    np.testing.assert_allclose(half[0, 1:-1, 2, 0], [2.5, 4.5], rtol=1e-5)  # between rows 2 and 3, 4 and 5
+    np.testing.assert_allclose(half.mean(), ramp.mean(), rtol=1e-5)
 
 
 def test_normalised_pixels_by_hand():

@@ -52,6 +52,9 @@ def test_help_and_refusals_import_no_framework():
         ({"widths": ()}, "widths"),
         ({"widths": (1, 1, 1, 1, 1)}, "fewer widths"),
         ({"widths": (1, 1, 1, 1), "stem_stride": 2}, "fewer widths"),
+        ({"small_epochs": 1, "small_side": 8, "widths": (1, 1, 1)}, "halve 8 pixels"),
+        ({"small_epochs": 3, "epochs": 2}, "small_epochs"),
+        ({"small_side": 40}, "small_side"),
         ({"dropout": 1.0}, "dropout"),
         ({"crop": 40}, "40"),
         ({"learning_rate": 0.0}, "learning_rate"),
@@ -65,7 +68,7 @@ def test_a_config_that_cannot_work_is_refused(options, message):
 
 def test_presets_differ_where_they_say():
     assert next(iter(PRESETS)) == "cpu"
-    assert PRESETS["full"].stem_stride == 1
+    assert PRESETS["quick"].stem_stride == 2
     assert PRESETS["full"].chunk_steps == 0
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +16,7 @@ from dl_shared.data.image_sets import Split
 from dl_shared.tasks.cifar10 import Data
 from flax_projects.cifar10.augment import augment, normalize
 from flax_projects.cifar10.config import Config
-from flax_projects.cifar10.step import keys_of, predict_all
+from flax_projects.cifar10.step import keys_of, make_predict, predict_all
 from flax_projects.cifar10.train import Learner
 from flax_projects.devices import data_mesh
 
@@ -39,7 +40,7 @@ def after(own, start, *chunks):
     """The state after steps `first` to `last` of each chunk; `start` itself is kept, because programs take theirs."""
     state = jax.tree.map(jnp.copy, start)
     for first, last in chunks:
-        state = own.programs.train_steps(state, own.images, own.labels, np.int32(first), np.int32(last))
+        state = own.programs.train_steps[32](state, own.images, own.labels, np.int32(first), np.int32(last))
     return state
 
 
@@ -88,6 +89,36 @@ def test_predictions_for_a_ragged_last_batch_equal_those_of_the_whole():
         np.testing.assert_allclose(rows, whole, rtol=1e-6)
 
 
+def test_the_first_epochs_see_smaller_images():
+    small = Learner(replace(CONFIG, small_epochs=1), few(), data_mesh("cpu", CONFIG.batch_size))
+    start = jax.tree.map(jnp.copy, small.state)
+    small.train_steps(0, 2)
+    of_24, of_32 = (
+        small.programs.train_steps[side](
+            jax.tree.map(jnp.copy, start), small.images, small.labels, np.int32(0), np.int32(2)
+        )
+        for side in (24, 32)
+    )
+    assert float(small.state.loss_sum) == float(of_24.loss_sum) != float(of_32.loss_sum)
+    small.train_steps(2, 4)
+    assert np.isfinite(float(small.state.loss_sum))
+
+
+def test_predictions_are_averaged_over_mirrored_and_shifted_images(compiled):
+    config = replace(CONFIG, shift_test=True)
+    model = nnx.merge(compiled.graph, compiled.state.trained)[0]
+    model.eval()
+    images = few().test.images[:4]
+    inputs = normalize(jnp.asarray(images))
+    padded = np.pad(np.asarray(inputs), ((0, 0), (1, 1), (1, 1), (0, 0)), mode="reflect")
+    views = {(row, column): padded[:, row : row + 32, column : column + 32] for row, column in ((0, 0), (1, 1), (2, 2))}
+    forward = jax.jit(lambda inputs: model(inputs))
+    both = {corner: (forward(view) + forward(view[:, :, ::-1])) / 2 for corner, view in views.items()}
+    expected = both[1, 1] / 2 + both[0, 0] / 4 + both[2, 2] / 4
+    predict = make_predict(nnx.graphdef(model), config, compiled.mesh)
+    np.testing.assert_allclose(predict(nnx.state(model), images), expected, rtol=1e-4, atol=1e-6)
+
+
 def test_training_moves_the_average_slower_than_the_weights(compiled):
     """After one step the average has gone 1 - ema of the way."""
     own, start = compiled, arrays(compiled.state.average)
@@ -111,7 +142,7 @@ results = []
 for n in (1, 4):
     mesh = jax.make_mesh((n,), ("data",), axis_types=(AxisType.Auto,), devices=jax.devices()[:n])
     own = Learner(CONFIG, few(), mesh)
-    own.state = own.programs.train_steps(own.state, own.images, own.labels, np.int32(0), np.int32(2))
+    own.train_steps(0, 2)
     results.append([np.asarray(leaf) for leaf in jax.tree.leaves(own.state.average)])
     devices = len(jax.tree.leaves(own.state.average)[0].sharding.device_set)
 print(json.dumps({"devices": devices, "difference": max(float(abs(a - b).max()) for a, b in zip(*results))}))

@@ -58,6 +58,13 @@ def shift(images: Bytes, corners: Int[Array, "batch 2"], reach: int) -> Bytes:
     return jax.vmap(window)(padded, corners)
 
 
+def scale_down(
+    inputs: Float[Array, "batch height width channels"], side: int
+) -> Float[Array, "batch side side channels"]:
+    """Images of `side` x `side` pixels, smoothed as they shrink."""
+    return jax.image.resize(inputs, (len(inputs), side, side, inputs.shape[-1]), "linear", antialias=True)
+
+
 def cut_out(
     inputs: Float[Array, "batch height width channels"], centres: Int[Array, "batch 2"], side: int
 ) -> Float[Array, "batch height width channels"]:

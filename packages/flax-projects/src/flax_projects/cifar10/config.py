@@ -5,12 +5,14 @@ from typing import Literal
 
 from flax_projects.config import FlaxConfig
 
+SIDE = 32  # pixels, of the images as they are
+
 
 @dataclass(frozen=True, kw_only=True)
 class Config(FlaxConfig):
     """Options of `flax-cifar10 train`. The defaults are the recipe for 45,000 images on two CPU cores."""
 
-    epochs: int = 12
+    epochs: int = 10
     """Passes over the training images."""
     batch_size: int = 500
     """Images per step, over all devices together."""
@@ -45,15 +47,26 @@ class Config(FlaxConfig):
     """Mirror every image in every other epoch."""
     cutout: int = 0
     """Side in pixels of a square set to the mean colour; 0 for none."""
+    small_epochs: int = 0
+    """In so many epochs at the beginning the images are scaled down: less work, and less detail."""
+    small_side: int = 24
+    """Height and width to which they are."""
     flip_test: bool = True
     """Average the prediction over the image and its mirror image."""
+    shift_test: bool = False
+    """Average it also over shifts by one pixel, three times the work."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.widths or min(self.widths) < 1:
             raise ValueError(f"widths must be positive, got {self.widths}")
-        if (32 // self.stem_stride - 1) >> len(self.widths) == 0:
-            raise ValueError(f"{len(self.widths)} blocks halve 32 pixels away; give fewer widths")
+        side = self.small_side if self.small_epochs else SIDE
+        if (side // self.stem_stride - 1) >> len(self.widths) < 1:
+            raise ValueError(f"{len(self.widths)} blocks halve {side} pixels away; give fewer widths")
+        if not 0 <= self.small_epochs <= self.epochs:
+            raise ValueError(f"small_epochs must be 0 to {self.epochs}, got {self.small_epochs}")
+        if self.small_side > SIDE:
+            raise ValueError(f"small_side must be at most {SIDE}, got {self.small_side}")
         for name in ("dropout", "warmup", "label_smoothing", "ema"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 0 and below 1, got {getattr(self, name)}")
@@ -62,8 +75,12 @@ class Config(FlaxConfig):
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
         if self.learning_rate <= 0:
             raise ValueError(f"learning_rate must be positive, got {self.learning_rate}")
-        if max(self.crop, self.cutout) > 32:
-            raise ValueError(f"crop and cutout must be at most 32 pixels, got {self.crop} and {self.cutout}")
+        if max(self.crop, self.cutout) > SIDE:
+            raise ValueError(f"crop and cutout must be at most {SIDE} pixels, got {self.crop} and {self.cutout}")
+
+    def side(self, epoch: int) -> int:
+        """Height and width of the images in an epoch, the first of which is 0."""
+        return self.small_side if epoch < self.small_epochs else SIDE
 
 
 PRESETS = {
@@ -86,6 +103,8 @@ PRESETS = {
         ema=0.99,
         crop=4,
         cutout=12,
+        small_epochs=10,
+        shift_test=True,
         chunk_steps=0,
     ),
 }

@@ -13,12 +13,10 @@ from dl_shared.errors import InputError
 from dl_shared.runs import read_config, read_summary
 from dl_shared.tasks import cifar10
 from flax_projects.checkpoints import Checkpoints
-from flax_projects.cifar10.config import Config
+from flax_projects.cifar10.config import SIDE, Config
 from flax_projects.cifar10.step import make_predict, predict_all
 from flax_projects.cifar10.train import evaluation_graph, make_network
 from flax_projects.devices import data_mesh, whole
-
-SIDE = 32
 
 
 def evaluate(options: Any) -> dict[str, Any]:
@@ -63,7 +61,7 @@ def load_predictor(
         best = checkpoints.restore("best", like)
     if best is None:
         raise InputError(f"{run} has no checkpoint yet; it writes the first after one epoch")
-    program = make_predict(evaluation_graph(model), flip_test=config.flip_test, mesh=mesh)
+    program = make_predict(evaluation_graph(model), config, mesh)
 
     def probabilities(images: np.ndarray) -> np.ndarray:
         fitting = -(-min(len(images), batch_size) // mesh.size) * mesh.size

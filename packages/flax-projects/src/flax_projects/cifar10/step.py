@@ -16,7 +16,7 @@ from jax.sharding import Mesh
 from jax.stages import Wrapped
 from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt8
 
-from flax_projects.cifar10.augment import augment, normalize
+from flax_projects.cifar10.augment import augment, normalize, scale_down
 from flax_projects.cifar10.config import Config
 from flax_projects.cifar10.model import Network
 from flax_projects.devices import split_rows, whole
@@ -82,7 +82,7 @@ def train_step(
     return loss, (logits.argmax(-1) == labels).sum()
 
 
-def make_train_steps(graph: nnx.GraphDef, config: Config, *, steps_per_epoch: int, mesh: Mesh) -> Wrapped:
+def make_train_steps(graph: nnx.GraphDef, config: Config, *, steps_per_epoch: int, mesh: Mesh, side: int) -> Wrapped:
     """Jitted function from (TrainState, images, labels, first, last) to the TrainState after these steps.
 
     It makes steps `first` to `last` (exclusive) of one epoch without leaving the device, and takes over the arrays of
@@ -93,6 +93,7 @@ def make_train_steps(graph: nnx.GraphDef, config: Config, *, steps_per_epoch: in
         config: of the run.
         steps_per_epoch: whole batches in an epoch; each epoch leaves out other images.
         mesh: each batch is split along it.
+        side: to which the images are scaled, in pixels.
     """
     keys = keys_of(config.seed)
 
@@ -116,6 +117,8 @@ def make_train_steps(graph: nnx.GraphDef, config: Config, *, steps_per_epoch: in
                 crop=config.crop,
                 cutout=config.cutout,
             )
+            if side < inputs.shape[1]:
+                inputs = scale_down(inputs, side)
             model, optimizer = nnx.merge(graph, state.trained)
             loss, correct = train_step(
                 model,
@@ -138,12 +141,12 @@ def make_train_steps(graph: nnx.GraphDef, config: Config, *, steps_per_epoch: in
     return train_steps
 
 
-def make_predict(graph: nnx.GraphDef, *, flip_test: bool, mesh: Mesh) -> Wrapped:
+def make_predict(graph: nnx.GraphDef, config: Config, mesh: Mesh) -> Wrapped:
     """Jitted function from (state of the model, a batch of images) to logits.
 
     Args:
         graph: of the model, in evaluation mode.
-        flip_test: average the logits of each image and its mirror image.
+        config: `flip_test` and `shift_test` are read.
         mesh: the batch is split along it.
     """
 
@@ -151,8 +154,15 @@ def make_predict(graph: nnx.GraphDef, *, flip_test: bool, mesh: Mesh) -> Wrapped
     def predict(state: Any, images: Bytes) -> Logits:
         model = nnx.merge(graph, state)
         inputs = normalize(images)
-        logits = model(inputs)
-        return (logits + model(inputs[:, :, ::-1])) / 2 if flip_test else logits
+        logits = logits_of(model, inputs)
+        if config.shift_test:  # as cifar10-airbench does
+            padded = jnp.pad(inputs, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="reflect")
+            logits += (logits_of(model, padded[:, :-2, :-2]) + logits_of(model, padded[:, 2:, 2:])) / 2
+            logits /= 2
+        return logits
+
+    def logits_of(model: Network, inputs: Float[Array, "batch height width channels"]) -> Logits:
+        return (model(inputs) + model(inputs[:, :, ::-1])) / 2 if config.flip_test else model(inputs)
 
     return predict
 

@@ -67,9 +67,10 @@ def fit_and_predict(
 
 
 class Programs(NamedTuple):
-    """The two compiled programs of a run."""
+    """The compiled programs of a run."""
 
-    train_steps: Any
+    train_steps: dict[int, Any]
+    """By the side of the images, one or two."""
     predict: Any
     compile_seconds: float
 
@@ -100,17 +101,21 @@ class Learner:
 
     def _compile(self, model: Network) -> Programs:
         config, start = self.config, time.perf_counter()
-        train_steps = make_train_steps(self.graph, config, steps_per_epoch=self.steps_per_epoch, mesh=self.mesh)
-        numbers = np.int32(0), np.int32(1)
-        compiled = train_steps.lower(self.state, self.images, self.labels, *numbers).compile()
-        predict = make_predict(evaluation_graph(model), flip_test=config.flip_test, mesh=self.mesh)
+        train_steps = {}
+        for side in {config.side(epoch) for epoch in range(config.epochs)}:
+            program = make_train_steps(
+                self.graph, config, steps_per_epoch=self.steps_per_epoch, mesh=self.mesh, side=side
+            )
+            numbers = np.int32(0), np.int32(1)
+            train_steps[side] = program.lower(self.state, self.images, self.labels, *numbers).compile()
         batch = jax.ShapeDtypeStruct((config.batch_size, *self.images.shape[1:]), jnp.uint8)
-        compiled_predict = predict.lower(self.state.average, batch).compile()
-        return Programs(compiled, compiled_predict, time.perf_counter() - start)
+        predict = make_predict(evaluation_graph(model), config, self.mesh).lower(self.state.average, batch).compile()
+        return Programs(train_steps, predict, time.perf_counter() - start)
 
     def train_steps(self, first: int, last: int) -> None:
         """Make the steps `first` to `last` (exclusive), all of one epoch."""
-        self.state = self.programs.train_steps(self.state, self.images, self.labels, np.int32(first), np.int32(last))
+        program = self.programs.train_steps[self.config.side(first // self.steps_per_epoch)]
+        self.state = program(self.state, self.images, self.labels, np.int32(first), np.int32(last))
 
     def train_scores(self, steps: int) -> dict[str, float]:
         """Loss (smoothed labels, augmented images) and accuracy over the steps of this epoch, as each was made."""
