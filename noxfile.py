@@ -25,7 +25,11 @@ os.environ.setdefault(
 
 FOLDERS = {"shared": "shared", "architectures": "packages/dl-architectures", "flax": "packages/flax-projects"}
 FRAMEWORKS = [name for name in FOLDERS if name != "shared"]
-BENCHMARKS = {"shared": ["text_and_tables"], "architectures": ["dl_seq2seq", "sample_images"], "flax": ["flax_cifar10"]}
+BENCHMARKS = {
+    "shared": ["text_and_tables"],
+    "architectures": ["dl_seq2seq", "sample_images", "cifar10_torch"],
+    "flax": ["flax_cifar10", "flax_stocks"],
+}
 DEMO = Path("demo")
 
 

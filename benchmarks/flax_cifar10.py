@@ -1,73 +1,85 @@
-"""How fast flax-cifar10 trains, beside the textbook Flax loop on the same network, on whatever device JAX finds.
+"""How fast flax-cifar10 trains, beside the textbook Flax loop, on whatever device JAX finds.
 
-    python benchmarks/flax_cifar10.py [--steps N] [--batch-size N]
+    python benchmarks/flax_cifar10.py [--steps N] [--batch-size N] [--only NAME]
 
-Every row is timed in this one process after its compilation: the textbook's loop calls `nnx.jit` once a batch, with
-images augmented by NumPy and sent as float32; our loop makes all its steps in one call on bytes that lie on the device.
-The last column is the share of the rate at which the same device multiplies two large matrices in that number format.
+The network is that of the `cpu` preset. Each row runs in a process of its own, so that its peak of memory is its own,
+and is timed after its compilation. The textbook's loop calls `nnx.jit` once a batch of images that lie features last,
+augmented by NumPy and sent as float32; ours makes all its steps in one call on bytes that lie on the device.
+`benchmarks/cifar10_torch.py` trains the same network in PyTorch. The last column is the share of the rate at which the
+same device multiplies two large matrices in that number format.
 """
 
 import argparse
+import subprocess
+import sys
 import time
+from dataclasses import replace
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 from flax import nnx
+from jax_machine import machine_line, matrix_peak, process_peak_memory
 
 from flax_projects.cifar10.augment import MEAN, STD
-from flax_projects.cifar10.config import PRESETS, Config
-from flax_projects.cifar10.convolution import convolve_by_products
+from flax_projects.cifar10.config import PRESETS, SIDE, Config
+from flax_projects.cifar10.convolution import convolve_by_products, convolve_by_xla
 from flax_projects.cifar10.model import Network, whitening_filters
 from flax_projects.cifar10.step import make_train_steps
 from flax_projects.cifar10.train import initial_state
-from flax_projects.devices import data_mesh, device_name, whole
+from flax_projects.devices import data_mesh, whole
 
-LAX = jax.lax.conv_general_dilated
-ROWS = (("our loop, nine products", convolve_by_products), ("our loop, XLA's convolution", LAX))
+ROWS = {
+    "textbook, SGD, fp32": ("textbook", {"optimizer": "sgd", "precision": "fp32"}),
+    "ours by XLA's convolution, SGD, fp32": (convolve_by_xla, {"optimizer": "sgd", "precision": "fp32"}),
+    "ours by products, SGD, fp32": (convolve_by_products, {"optimizer": "sgd", "precision": "fp32"}),
+    "ours by products, SGD, bf16": (convolve_by_products, {"optimizer": "sgd", "precision": "bf16"}),
+    "ours by products, Muon, bf16": (convolve_by_products, {"optimizer": "muon", "precision": "bf16"}),
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=4, help="timed steps of each row")
+    parser.add_argument("--steps", type=int, default=2, help="timed steps of each row")
     parser.add_argument("--batch-size", type=int, default=PRESETS["cpu"].batch_size)
+    parser.add_argument("--only", choices=list(ROWS), help="one row, in this process")
     arguments = parser.parse_args()
+    if arguments.only:
+        print(row(arguments.only, arguments.steps, arguments.batch_size), flush=True)
+        return
+    gigaflops = training_flops(PRESETS["cpu"]) / 1e9
+    print(f"{machine_line()}; batches of {arguments.batch_size}, {gigaflops:.2f} GFLOP an image, forward and backward")
+    print(f"{'':38}{'compile s':>10}{'images/s':>10}{'of peak':>9}{'memory MB':>11}", flush=True)
+    for name in ROWS:
+        subprocess.run([sys.executable, __file__, *sys.argv[1:], "--only", name], check=True)
+
+
+def row(name: str, steps: int, batch_size: int) -> str:
+    """One line of the table."""
+    convolve, options = ROWS[name]
+    config = replace(PRESETS["cpu"], batch_size=batch_size, **options)
     rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, size=(4 * arguments.batch_size, 32, 32, 3)).astype(np.uint8)
+    images = rng.integers(0, 256, size=(4 * batch_size, SIDE, SIDE, 3)).astype(np.uint8)
     labels = rng.integers(0, 10, size=len(images)).astype(np.int32)
-    options = {"batch_size": arguments.batch_size, "widths": PRESETS["cpu"].widths, "optimizer": "sgd"}
-    flops = training_flops(Config(**options))
-    print(f"{device_name(data_mesh('auto', arguments.batch_size))}, jax {jax.__version__}, {options}")
-    print(f"{flops / 1e9:.2f} GFLOP an image, forward and backward")
-    peaks = {precision: matrix_peak(dtype) for precision, dtype in (("fp32", jnp.float32), ("bf16", jnp.bfloat16))}
-    for precision, peak in peaks.items():
-        print(f"matrix product, {precision}: {peak / 1e9:.0f} GFLOP/s")
-    print(f"{'':32}{'format':8}{'compile s':>10}{'images/s':>10}{'of peak':>9}")
-
-    def show(name: str, precision: str, compile_seconds: float, rate: float) -> None:
-        share = rate * flops / peaks[precision]
-        print(f"{name:32}{precision:8}{compile_seconds:10.1f}{rate:10.0f}{share:9.1%}", flush=True)
-
-    show("textbook loop", "fp32", *textbook(Config(**options), images, labels, arguments.steps))
-    for name, convolve in ROWS:
-        for precision in peaks:
-            config = Config(**options, precision=precision)
-            show(name, precision, *ours(config, convolve, images, labels, arguments.steps))
-
-
-def network(config: Config, convolve=LAX) -> Network:
-    size = 2 * config.stem_stride
-    noise = np.random.default_rng(0).normal(size=(100, 32, 32, 3)).astype(np.float32)
-    return Network(config, whitening_filters(noise, size), convolve=convolve, rngs=nnx.Rngs(0))
+    if convolve == "textbook":
+        seconds, rate = textbook(config, images, labels, steps)
+    else:
+        seconds, rate = ours(config, convolve, images, labels, steps)
+    memory = process_peak_memory()
+    share = rate * training_flops(config) / matrix_peak(config.precision)
+    return f"{name:38}{seconds:10.1f}{rate:10.0f}{share:9.1%}{memory / 1e6:11.0f}"
 
 
 def ours(config: Config, convolve, images, labels, steps: int) -> tuple[float, float]:
     """Seconds to compile, and images per second of many steps in one call."""
     mesh = data_mesh("auto", config.batch_size)
-    graph, state = initial_state(network(config, convolve), config, steps, mesh)
+    noise = np.random.default_rng(0).normal(size=(100, SIDE, SIDE, 3)).astype(np.float32)
+    filters = whitening_filters(noise, 2 * config.stem_stride)
+    model = Network(config, filters, convolve=convolve, rngs=nnx.Rngs(0))
+    graph, state = initial_state(model, config, steps, mesh)
     data = jax.device_put((images, labels), whole(mesh))
-    train_steps = make_train_steps(graph, config, steps_per_epoch=len(images) // config.batch_size, mesh=mesh)
+    steps_per_epoch = len(images) // config.batch_size
+    train_steps = make_train_steps(graph, config, steps_per_epoch=steps_per_epoch, mesh=mesh, side=SIDE)
     start = time.perf_counter()
     program = train_steps.lower(state, *data, np.int32(0), np.int32(1)).compile()
     compile_seconds = time.perf_counter() - start
@@ -77,25 +89,49 @@ def ours(config: Config, convolve, images, labels, steps: int) -> tuple[float, f
     return compile_seconds, steps * config.batch_size / (time.perf_counter() - start)
 
 
+class TextbookNetwork(nnx.Module):
+    """The layers of the `cnn` network as the Flax tutorials write them; the stem learns, and is not whitened."""
+
+    def __init__(self, config: Config, *, rngs: nnx.Rngs) -> None:
+        size = 2 * config.stem_stride
+        features = 6 * size**2
+        self.stem = nnx.Conv(3, features, (size, size), config.stem_stride, padding="VALID", rngs=rngs)
+        self.convolutions, self.norms = nnx.List(), nnx.List()
+        for width in config.widths:
+            for before in (features, width):
+                self.convolutions.append(nnx.Conv(before, width, (3, 3), use_bias=False, rngs=rngs))
+                self.norms.append(nnx.BatchNorm(width, rngs=rngs))
+            features = width
+        self.classifier = nnx.Linear(features, 10, rngs=rngs)
+
+    def __call__(self, inputs):
+        features = nnx.gelu(self.stem(inputs))
+        for index, (convolution, norm) in enumerate(zip(self.convolutions, self.norms, strict=True)):
+            features = convolution(features)
+            if index % 2 == 0:
+                features = nnx.max_pool(features, (2, 2), strides=(2, 2))
+            features = nnx.gelu(norm(features))
+        return self.classifier(features.max(axis=(1, 2)))
+
+
 def textbook(config: Config, images, labels, steps: int) -> tuple[float, float]:
     """The loop of the Flax tutorials: one jitted call a batch, its data made on the host."""
-    model = network(config)
+    model = TextbookNetwork(config, rngs=nnx.Rngs(0))
     optimizer = nnx.Optimizer(model, optax.sgd(0.01, momentum=0.9, nesterov=True), wrt=nnx.Param)
-    rngs = nnx.Rngs(dropout=0)
     rng = np.random.default_rng(0)
 
     @nnx.jit
-    def train_step(model, optimizer, rngs, inputs, labels):
-        def loss_fn(model, rngs):
-            return optax.softmax_cross_entropy_with_integer_labels(model(inputs, rngs), labels).mean()
+    def train_step(model, optimizer, inputs, labels):
+        def loss_fn(model):
+            return optax.softmax_cross_entropy_with_integer_labels(model(inputs), labels).mean()
 
-        loss, grads = nnx.value_and_grad(loss_fn)(model, rngs)
+        loss, grads = nnx.value_and_grad(loss_fn)(model)
         optimizer.update(model, grads)
         return loss
 
     def one_step() -> jax.Array:
         rows = rng.choice(len(images), config.batch_size, replace=False)
-        return train_step(model, optimizer, rngs, augmented(images[rows], config.crop, rng), labels[rows])
+        return train_step(model, optimizer, augmented(images[rows], config.crop, rng), labels[rows])
 
     start = time.perf_counter()
     one_step().block_until_ready()
@@ -113,14 +149,14 @@ def augmented(images: np.ndarray, crop: int, rng: np.random.Generator) -> np.nda
     padded = np.pad(images, ((0, 0), (crop, crop), (crop, crop), (0, 0)), mode="reflect")
     outputs = np.empty_like(images)
     for i, (row, column) in enumerate(rng.integers(0, 2 * crop + 1, size=(len(images), 2))):
-        window = padded[i, row : row + 32, column : column + 32]
+        window = padded[i, row : row + SIDE, column : column + SIDE]
         outputs[i] = window[:, ::-1] if rng.random() < 0.5 else window
     return ((outputs / 255.0 - MEAN) / STD).astype(np.float32)
 
 
 def training_flops(config: Config) -> float:
     """Of one image: two for each multiplication in forward pass, gradient of the kernels and gradient of the inputs."""
-    side, size = 32 // config.stem_stride, 2 * config.stem_stride
+    side, size = SIDE // config.stem_stride - 1, 2 * config.stem_stride
     features, repeats = 6 * size**2, {"cnn": 1, "resnet": 2}[config.model]
     total = 2 * side**2 * features * 3 * size**2  # the stem: forward only
     for block, width in enumerate(config.widths):
@@ -129,19 +165,6 @@ def training_flops(config: Config) -> float:
         side, features = side // 2, width
         total += 3 * repeats * 2 * 9 * side**2 * width**2
     return float(total)
-
-
-def matrix_peak(dtype, size: int = 2048) -> float:
-    """Operations per second of a square matrix product with float32 sums, the best of ten."""
-    matrix = jnp.ones((size, size), dtype)
-    product = jax.jit(lambda a: jnp.matmul(a, a, preferred_element_type=jnp.float32))
-    product(matrix).block_until_ready()
-    seconds = []
-    for _ in range(10):
-        start = time.perf_counter()
-        product(matrix).block_until_ready()
-        seconds.append(time.perf_counter() - start)
-    return 2 * size**3 / min(seconds)
 
 
 if __name__ == "__main__":
