@@ -112,7 +112,7 @@ def test_dropout_differs_between_members_and_steps(learner):
     learner.members = Members(jnp.array([0, 0, 1, 0]), jnp.full(4, 1e-2))
     trained = jax.tree.map(lambda array: jnp.broadcast_to(array[:1], array.shape).copy(), learner.state)
     learner.state = trained
-    learner.train_steps(0, 3)
+    learner.train_steps(0, learner.steps_per_epoch)
     kernel = embedding(learner.state)
     np.testing.assert_array_equal(kernel[0], kernel[1])
     assert np.abs(kernel[0] - kernel[2]).max() > 1e-6

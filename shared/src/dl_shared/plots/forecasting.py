@@ -67,10 +67,12 @@ def forecast_ahead(
     start = [known_dates[-1], *dates]
     bands = np.concatenate([np.full((1, len(levels)), known[-1]), quantiles])
     middle = len(levels) // 2
+    widths = [f"{100 * (levels[-1 - i] - levels[i]):.0f}" for i in range(middle)]
     for i in range(middle):
-        nominal = f"{100 * (levels[-1 - i] - levels[i]):.0f} % interval"
-        label = nominal if i in (0, middle // 2) else None  # the others are the shades between
-        axis.fill_between(start, bands[:, i], bands[:, -1 - i], color=RESULT, alpha=0.12, linewidth=0, label=label)
+        label = (
+            None if i else f"{widths[0]} % interval" + (f", within it {', '.join(widths[1:])} %" if middle > 1 else "")
+        )
+        axis.fill_between(start, bands[:, i], bands[:, -1 - i], color=RESULT, alpha=0.15, linewidth=0, label=label)
     axis.plot(known_dates, known, color=ACTUAL, linewidth=1.4, label="known")
     axis.plot(start, bands[:, middle], color=RESULT, linewidth=1.6, label="median forecast")
     axis.plot(
@@ -81,7 +83,7 @@ def forecast_ahead(
     locator = AutoDateLocator()
     axis.xaxis.set_major_locator(locator)
     axis.xaxis.set_major_formatter(ConciseDateFormatter(locator))
-    axis.legend(fontsize=9, loc="upper left")
+    axis.legend(fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=2)
     return fig
 
 

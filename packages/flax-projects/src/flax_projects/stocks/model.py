@@ -95,13 +95,14 @@ def rotate(heads: Heads, base: float = ROTARY_BASE) -> Heads:
 class CausalAttention(nnx.Module):
     """Each day gathers from the days of its window up to itself.
 
-    Queries and keys are normalised (Dehghani et al. 2023, arXiv:2302.05442, section 2), values are not.
+    Queries and keys are normalised (Dehghani et al. 2023, arXiv:2302.05442, section 2; here by their root mean square),
+    values are not.
     """
 
     def __init__(self, width: int, heads: int, *, rotary: bool, dtype: Any, rngs: nnx.Rngs) -> None:
         self.query_key_value = nnx.Linear(width, 3 * width, dtype=dtype, rngs=rngs)
-        self.query_norm = nnx.LayerNorm(width // heads, dtype=dtype, rngs=rngs)
-        self.key_norm = nnx.LayerNorm(width // heads, dtype=dtype, rngs=rngs)
+        self.query_norm = nnx.RMSNorm(width // heads, dtype=dtype, rngs=rngs)
+        self.key_norm = nnx.RMSNorm(width // heads, dtype=dtype, rngs=rngs)
         self.out = nnx.Linear(width, width, kernel_init=nnx.initializers.zeros, dtype=dtype, rngs=rngs)
         self.heads = heads
         self.rotary = rotary

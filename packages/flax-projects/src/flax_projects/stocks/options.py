@@ -27,7 +27,7 @@ class ForecastOptions(RunOptions):
     """`sample`, `hub` or a path (default: the data of the run)."""
     exogenous: str | None = None
     """A newer CSV of dated series, for a run that was trained with one (default: the run's)."""
-    shown_days: int = 120
+    shown_days: int = 60
     """Of history in the picture."""
 
     def __post_init__(self) -> None:

@@ -1,0 +1,112 @@
+"""How fast flax-stocks trains, beside the textbook Flax loop on the same network, on whatever device JAX finds.
+
+    python benchmarks/flax_stocks.py [--steps N] [--preset NAME] [--members N]
+
+The textbook's loop calls `nnx.jit` once a batch on windows that NumPy cut and sends, one network after another. Ours
+makes all its steps in one call on prices that lie on the device, for one network and for several at once. A window
+counts once for each network that learns from it. Every row is a process of its own, so that its peak memory is its own;
+the last column is the share of the rate at which the same device multiplies two large matrices.
+"""
+
+import argparse
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jax_machine import machine_line, matrix_peak, process_peak_memory
+
+from dl_shared.tasks.stocks import Data
+from flax_projects.devices import data_mesh
+from flax_projects.stocks.config import LEVELS, PRESETS, Config
+from flax_projects.stocks.ensemble import make_model
+from flax_projects.stocks.step import Series, make_optimizer, make_series, train_step
+from flax_projects.stocks.train import Learner, load_data
+
+ROWS = ("textbook", "ours, 1", "ours, several")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--steps", type=int, default=20, help="timed steps of each row")
+    parser.add_argument("--preset", choices=list(PRESETS), default="cpu")
+    parser.add_argument("--members", type=int, default=4, help="networks of the last row")
+    parser.add_argument("--row", choices=ROWS, help="measure this one alone, without a heading")
+    arguments = parser.parse_args()
+    config = replace(PRESETS[arguments.preset], data="sample", members=1, learning_rates=(), precision="fp32")
+    if arguments.row:
+        members = arguments.members if arguments.row == "ours, several" else 1
+        measure(arguments.row, replace(config, members=members), arguments.steps)
+        return
+    print(machine_line())
+    print(f"preset {arguments.preset}, {training_flops(config) / 1e6:.1f} MFLOP a window, forward and backward")
+    print(f"{'':16}{'members':>8}{'compile s':>11}{'windows/s':>11}{'peak MB':>9}{'of product':>12}", flush=True)
+    for row in ROWS:
+        subprocess.run([sys.executable, __file__, *sys.argv[1:], "--row", row], check=True)
+
+
+def measure(row: str, config: Config, steps: int) -> None:
+    """Time one row and print it."""
+    data = load_data(config)
+    compile_seconds, rate = (textbook if row == "textbook" else ours)(config, data, steps)
+    memory = process_peak_memory() / 1e6
+    share = rate * training_flops(config) / matrix_peak("fp32")
+    name = row.partition(",")[0]
+    print(f"{name:16}{config.members:8}{compile_seconds:11.1f}{rate:11.0f}{memory:9.0f}{share:12.1%}", flush=True)
+
+
+def ours(config: Config, data: Data, steps: int) -> tuple[float, float]:
+    """Seconds to compile, and windows per second of many steps in one call."""
+    learner = Learner(config, data, data_mesh("auto", config.batch_size))
+    learner.train_steps(0, 1)
+    jax.block_until_ready(learner.state)
+    start = time.perf_counter()
+    for first in range(0, steps, learner.steps_per_epoch):
+        learner.train_steps(0, min(learner.steps_per_epoch, steps - first))
+    jax.block_until_ready(learner.state)
+    return learner.compile_seconds, steps * config.batch_size * config.members / (time.perf_counter() - start)
+
+
+def textbook(config: Config, data: Data, steps: int) -> tuple[float, float]:
+    """The loop of the Flax tutorials: one jitted call a batch, its windows cut on the host."""
+    model = make_model(config, data.features, nnx.Rngs(0))
+    optimizer = nnx.Optimizer(model, make_optimizer(config, steps + 1), wrt=nnx.Param)
+    rngs, generator = nnx.Rngs(dropout=0), np.random.default_rng(0)
+    series = jax.tree.map(np.asarray, make_series(data.train, data.target_scale))
+    back = np.arange(1 - config.lookback, 1)
+
+    @nnx.jit
+    def step(model, optimizer, batch, rngs):
+        rate = jnp.float32(config.learning_rate)
+        return train_step(model, optimizer, Series(*batch), learning_rate=rate, rngs=rngs)
+
+    def one_step() -> jax.Array:
+        ends = generator.choice(data.train.ends, config.batch_size, replace=False)
+        return step(model, optimizer, tuple(array[ends[:, None] + back] for array in series), rngs)
+
+    start = time.perf_counter()
+    one_step().block_until_ready()
+    first_seconds = time.perf_counter() - start
+    start = time.perf_counter()
+    for _ in range(steps):
+        loss = one_step()
+    loss.block_until_ready()
+    seconds = time.perf_counter() - start
+    return first_seconds - seconds / steps, steps * config.batch_size / seconds
+
+
+def training_flops(config: Config) -> float:
+    """Of one window: two for each multiplication of the matrix products, forward and twice backward."""
+    width, features = config.width, 8
+    seen = 3 * features if config.normalization == "revin" else features
+    block = 10 * width**2 + 2 * config.lookback * width
+    day = seen * width + config.layers * block + width * config.horizon * len(LEVELS)
+    return 3.0 * 2 * config.lookback * day
+
+
+if __name__ == "__main__":
+    main()
