@@ -1,0 +1,113 @@
+"""What may vary in a run of flax-shakespeare, and its presets."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Literal
+
+from flax_projects.config import FlaxConfig
+
+ModelName = Literal["lstm", "gru", "transformer"]
+MODELS: tuple[ModelName, ...] = ("lstm", "gru", "transformer")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(FlaxConfig):
+    """Options of `flax-shakespeare train`. The defaults are the recipe for a million characters on two CPU cores."""
+
+    epochs: int = 14
+    """Passes over the training text."""
+    batch_size: int = 64
+    """Streams that are read side by side, over all devices together."""
+    precision: Literal["fp32", "bf16"] = "bf16"
+    """Number format of the products; weights, sums and cell states stay in fp32."""
+    chunk_steps: int = 10
+    """Steps in one call of the compiled program, between looks at Ctrl-C; 0 takes a whole epoch."""
+
+    model: ModelName = "lstm"
+    """What carries the past along the text."""
+    layers: int = 2
+    """Layers, one upon the other, each adding to its inputs."""
+    width: int = 512
+    """Features of a character in every layer."""
+    segment: int = 64
+    """Characters of each stream in a step, through which the gradient goes back; the carry goes on to the next."""
+    heads: int = 4
+    """Of attention; the Transformer's only."""
+    context: int = 64
+    """Characters that a layer of the Transformer remembers; L layers reach L times as far back."""
+    tied: bool = False
+    """Let the classifier be the embedding transposed."""
+
+    dropout: float = 0.25
+    """Share of the features that each layer adds, and of those before the classifier, dropped for a whole segment."""
+    input_dropout: float = 0.0
+    """Share of the features of the embedded characters dropped for a whole segment."""
+    weight_dropout: float = 0.0
+    """Share of the recurrent kernels dropped in each step; for LSTM and GRU."""
+
+    learning_rate: float = 3e-3
+    """Of AdamW at its peak; it rises on a straight line and falls to zero on a cosine."""
+    warmup: float = 0.05
+    """Share of the steps in which the learning rate rises."""
+    weight_decay: float = 0.1
+    """Decoupled from the gradient, times the learning rate; on matrices only."""
+    clip: float = 1.0
+    """Largest norm of the gradient; longer ones are shortened to it."""
+    ema: float = 0.98
+    """Decay per step of the average of the weights that is validated and tested; 0 takes the weights themselves."""
+
+    samples: int = 50
+    """Places of the test text that are continued once training is over; 0 for none."""
+    sample_temperature: float = 0.8
+    """Of the continuations that are drawn; others are found by beam search."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("layers", "width", "segment", "heads", "context"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.model not in MODELS:
+            raise ValueError(f"model must be one of {', '.join(MODELS)}; got {self.model!r}")
+        if self.model == "transformer" and self.width % (2 * self.heads):
+            raise ValueError(f"width must be a multiple of twice the heads, got {self.width} for {self.heads} heads")
+        for name in ("dropout", "input_dropout", "weight_dropout", "warmup", "ema"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 0 and below 1, got {getattr(self, name)}")
+        for name in ("weight_decay", "samples", "sample_temperature"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+        for name in ("learning_rate", "clip"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+
+
+PRESETS = {
+    # Tiny Shakespeare on two CPU cores.
+    "cpu": Config(),
+    "cpu-transformer": Config(model="transformer", layers=4, width=256, epochs=7, learning_rate=2e-3, dropout=0.1),
+    # The sample text within a minute on two CPU cores.
+    "quick": Config(epochs=8, layers=1, width=128, dropout=0.0, learning_rate=5e-3, ema=0.9),
+    "quick-transformer": Config(model="transformer", epochs=8, layers=2, width=64, dropout=0.0, ema=0.9),
+    # An accelerator.
+    "full": Config(epochs=40, layers=3, width=768, segment=128, dropout=0.4, ema=0.99, chunk_steps=0),
+    "full-transformer": Config(
+        model="transformer",
+        epochs=60,
+        layers=6,
+        width=384,
+        heads=6,
+        segment=256,
+        context=256,
+        learning_rate=1e-3,
+        dropout=0.3,
+        ema=0.99,
+        chunk_steps=0,
+    ),
+}
+
+
+def recipe(preset: str, model: ModelName) -> Config:
+    """The preset for a model: `cpu`, `quick` or `full`, the Transformer having its own of each."""
+    if model == "transformer":
+        return PRESETS[f"{preset}-transformer"]
+    return dataclasses.replace(PRESETS[preset], model=model)
