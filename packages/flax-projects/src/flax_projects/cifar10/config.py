@@ -12,7 +12,7 @@ SIDE = 32  # pixels, of the images as they are
 class Config(FlaxConfig):
     """Options of `flax-cifar10 train`. The defaults are the recipe for 45,000 images on two CPU cores."""
 
-    epochs: int = 10
+    epochs: int = 8
     """Passes over the training images."""
     batch_size: int = 500
     """Images per step, over all devices together."""
@@ -35,7 +35,7 @@ class Config(FlaxConfig):
     warmup: float = 0.2
     """Share of the steps in which the learning rate rises; it falls to zero in the others."""
     weight_decay: float = 0.01
-    """Decoupled from the gradient, times the learning rate; on kernels only."""
+    """Decoupled from the gradient, times the learning rate; on kernels only, with Muon on the classifier's only."""
     label_smoothing: float = 0.2
     """Share of each label spread evenly over all classes, in training only."""
     ema: float = 0.98
