@@ -28,7 +28,7 @@ FRAMEWORKS = [name for name in FOLDERS if name != "shared"]
 BENCHMARKS = {
     "shared": ["text_and_tables"],
     "architectures": ["dl_seq2seq", "sample_images", "cifar10_torch"],
-    "flax": ["flax_cifar10", "flax_stocks"],
+    "flax": ["flax_cifar10", "flax_shakespeare", "flax_stocks"],
 }
 DEMO = Path("demo")
 

@@ -52,7 +52,7 @@ def filled(model, scale=0.3):
 class TestRecurrentLayers:
     """Weights copied, results compared."""
 
-    FEATURES, HIDDEN, BATCH, TIME = 5, 7, 3, 9
+    FEATURES, HIDDEN, BATCH, TIME = 5, 7, 3, 4
 
     def inputs(self):
         return jax.random.normal(jax.random.key(3), (self.BATCH, self.TIME, self.FEATURES))

@@ -16,6 +16,8 @@ from flax_projects.shakespeare.products import normalized, product
 from flax_projects.shakespeare.recurrent import GRU, LSTM
 from flax_projects.shakespeare.transformer import TransformerLayer
 
+CELLS: dict[str, type[LSTM] | type[GRU]] = {"lstm": LSTM, "gru": GRU}
+
 
 class RecurrentLayer(nnx.Module):
     """An LSTM or GRU that reads its inputs normalised and adds to them.
@@ -54,8 +56,9 @@ def make_layer(config: Config, rngs: nnx.Rngs) -> RecurrentLayer | TransformerLa
             dtype=dtype_of(config),
             rngs=rngs,
         )
-    cell = {"lstm": LSTM, "gru": GRU}[config.model]
-    return RecurrentLayer(cell, config.width, weight_dropout=config.weight_dropout, dropout=config.dropout, rngs=rngs)
+    return RecurrentLayer(
+        CELLS[config.model], config.width, weight_dropout=config.weight_dropout, dropout=config.dropout, rngs=rngs
+    )
 
 
 def dtype_of(config: Config) -> Any:
