@@ -6,8 +6,10 @@ import matplotlib as mpl
 import numpy as np
 from jaxtyping import Float, Int
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
-from dl_shared.plots.style import COLORS, figure
+from dl_shared.plots import comparison
+from dl_shared.plots.style import COLORS, SEQUENTIAL, figure
 
 MODEL, BASELINE = COLORS[0], COLORS[1]
 SIGN_COLORS = (COLORS[1], COLORS[0])  # negative, positive
@@ -77,6 +79,26 @@ def surprising_text(
             )  # fmt: skip
     axis.set_axis_off()
     fig.colorbar(image, ax=axis, label="loss (nats)", fraction=0.02, pad=0.01)
+    return fig
+
+
+def losses_across_texts(
+    losses: Float[np.ndarray, "models texts"], models: Sequence[str], texts: Sequence[str]
+) -> Figure:
+    """How hard each model finds each text; the model that finds a text easiest is framed."""
+    fig, axis = figure("Whose style is it?", width=3.2 + 1.5 * len(texts), height=1.8 + 0.6 * len(models))
+    image = axis.imshow(losses, cmap=SEQUENTIAL, aspect="auto")
+    middle = (losses.min() + losses.max()) / 2
+    for (row, column), value in np.ndenumerate(losses):
+        color = "black" if value > middle else "white"
+        axis.text(column, row, f"{value:.3f}", ha="center", va="center", color=color)
+    for column, row in enumerate(losses.argmin(axis=0)):
+        axis.add_patch(Rectangle((column - 0.48, row - 0.46), 0.96, 0.92, fill=False, color=COLORS[1], linewidth=3))
+    axis.set_xticks(range(len(texts)), [comparison.literal(text) for text in texts])
+    axis.set_yticks(range(len(models)), [comparison.literal(model) for model in models])
+    axis.grid(visible=False)
+    axis.set_xlabel("test text")
+    fig.colorbar(image, ax=axis, label="loss (nats per character)")
     return fig
 
 

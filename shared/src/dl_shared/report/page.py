@@ -14,10 +14,11 @@ from dl_shared.report.record import (
     read_evaluations,
     read_pictures,
     read_record,
+    read_samples,
 )
 from dl_shared.report.render import NOTHING, Table, embed, moment, score, sentence, tabulate, words, write_html
 
-_FILES = ("config.json", "metrics.jsonl", "summary.json", "predictions.parquet")
+_FILES = ("config.json", "metrics.jsonl", "summary.json", "predictions.parquet", "samples.json")
 
 
 def write_page(path: Path, output: Path | None = None) -> Path:
@@ -38,6 +39,7 @@ def write_page(path: Path, output: Path | None = None) -> Path:
     record = read_record(path)
     pictures, picture_notes = read_pictures(path)
     evaluations, evaluation_notes = read_evaluations(path)
+    samples, sample_notes = read_samples(path)
     return write_html(
         output,
         "page.html.j2",
@@ -49,10 +51,11 @@ def write_page(path: Path, output: Path | None = None) -> Path:
         scores=_scores(record.section("metrics")),
         tables=tabulate(record.section("metrics", "test"))[1],
         evaluations=[_evaluation(stem, values) for stem, values in evaluations],
+        samples=samples,
         latest=_latest(record),
         resume=resume_command(record),
         files=[name for name in _FILES if (path / name).is_file()] if output.parent == path else [],
-        notes=[*record.notes, *picture_notes, *evaluation_notes],
+        notes=[*record.notes, *picture_notes, *evaluation_notes, *sample_notes],
     )
 
 

@@ -140,6 +140,22 @@ def read_evaluations(path: Path) -> tuple[list[tuple[str, dict[str, Any]]], list
     return evaluations, notes
 
 
+def read_samples(path: Path, of_each: int = 3) -> tuple[list[Mapping[str, Any]], list[str]]:
+    """The first texts that the run wrote in each way, and a note if they cannot be read."""
+    file = path / "samples.json"
+    if not file.exists():
+        return [], []
+    try:
+        value = read_json(file)
+    except InputError as error:
+        return [], [str(error)]
+    ways: dict[str, list[Mapping[str, Any]]] = {}
+    for sample in value if isinstance(value, list) else []:
+        if isinstance(sample, dict) and isinstance(sample.get("text"), str):
+            ways.setdefault(str(sample.get("method")), []).append(sample)
+    return [sample for samples in ways.values() for sample in samples[:of_each]], []
+
+
 def as_number(value: Any) -> float | None:
     """A finite number as a float; anything else is None."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):

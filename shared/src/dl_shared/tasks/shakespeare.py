@@ -155,7 +155,7 @@ def report(
         run: still open, with its data recorded; its history becomes the curves.
         data: as loaded.
         test_nats: minus the log probability of every test character given all before it, unknown ones included.
-        samples: generated texts; those with a reference are scored against it.
+        samples: generated texts, scored for each method; those with a reference also against it.
         validation_nats: likewise for the validation text, when at hand.
 
     Returns:
@@ -206,7 +206,10 @@ def _metrics(data: Data, test_nats: np.ndarray, samples: Sequence[Sample]) -> tu
     baseline_nats, baseline_scores = baseline(data)
     test: dict[str, Any] = character_scores(test_nats)
     if samples:
-        test["writing"] = _writing(data, samples)
+        methods = dict.fromkeys(sample.method for sample in samples)
+        test["writing"] = {
+            method: _writing(data, [sample for sample in samples if sample.method == method]) for method in methods
+        }
     optimum = data.optimum
     closed = None if optimum is None else gap_closed(test["loss"], baseline_scores["loss"], optimum["loss"])
     return baseline_nats, {
