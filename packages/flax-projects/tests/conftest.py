@@ -2,9 +2,13 @@
 
 import io
 import os
+import tempfile
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["JAX_PLATFORMS"] = "cpu"
+# Many tests, and the processes they start, compile the same small programs: here each is compiled once.
+os.environ["JAX_COMPILATION_CACHE_DIR"] = (_compiled := tempfile.TemporaryDirectory()).name
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 
 import numpy as np
 import pyarrow as pa

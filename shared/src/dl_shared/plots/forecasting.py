@@ -97,7 +97,7 @@ def skill_by_period(
         result: the method to stand out.
     """
     fig, axis = figure(title, width=8.6, height=4.4)
-    methods = [name for name in next(iter(periods.values())) if name != result]
+    methods = [name for name in next(iter(periods.values())) if name not in (result, "persistence")]  # that is the line
     place = np.arange(len(periods))
     shift = np.linspace(-0.3, 0.3, len(methods) + 1)
     skills = np.array([period[result]["skill"] for period in periods.values()])
@@ -112,7 +112,7 @@ def skill_by_period(
     axis.set_xticks(place, list(periods), fontsize=9)
     axis.set_ylabel("1 - MAE / MAE of persistence")
     axis.grid(visible=False, axis="x")
-    axis.legend(fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=4)
+    axis.legend(fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3)
     return fig
 
 
