@@ -231,7 +231,7 @@ def make_predict(graph: nnx.GraphDef, *, groups: int, lookback: int, mesh: Mesh)
 def predict_all(
     predict: Callable[..., Any],
     models: Any,
-    values: Float[Array, "rows features"],
+    values: Float[Array | np.ndarray, "rows features"],
     ends: Int[np.ndarray, " windows"],
     batch_size: int,
 ) -> Float[np.ndarray, "groups windows horizon levels"]:
