@@ -49,8 +49,9 @@ class Attention(nnx.Module):
 
     def initial_carry(self, batch: int) -> Memory:
         """Nothing read yet."""
-        empty = jnp.zeros((batch, self.context, self.heads, self.features), self.dtype)
-        return Memory(empty, empty, jnp.zeros(batch, jnp.int32))
+        shape = batch, self.context, self.heads, self.features
+        # Two arrays, because both are donated.
+        return Memory(jnp.zeros(shape, self.dtype), jnp.zeros(shape, self.dtype), jnp.zeros(batch, jnp.int32))
 
     def __call__(
         self, inputs: Float[Array, "batch time width"], carry: Memory

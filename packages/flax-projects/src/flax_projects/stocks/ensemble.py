@@ -59,7 +59,7 @@ class Ensemble:
     def forecast_rows(self, values: Float[np.ndarray, "rows features"], ends: Int[np.ndarray, " windows"]) -> Quantiles:
         """The same for windows of scaled features that end in the given rows."""
         predict = predictor(self.config, self.features, 1, self.mesh)
-        scaled = predict(self.models, jnp.asarray(values), ends)[0]
+        scaled = predict(self.models, np.asarray(values), ends)[0]
         quantiles = scaled.astype(np.float64) * self.target_scale[:, None]
         return quantiles if self.stretch is None else stretch_intervals(quantiles, self.stretch)
 

@@ -17,11 +17,12 @@ from dl_shared.data.splits import Cuts
 from dl_shared.errors import InputError
 from dl_shared.metrics.forecasting import coverage, pinball_loss, score_intervals
 from dl_shared.progress import say
+from dl_shared.runs import Run
 from dl_shared.tasks import stocks
 from flax_projects.checkpoints import Checkpoints
 from flax_projects.devices import data_mesh, device_name, whole
 from flax_projects.loop import fit, train_epochs
-from flax_projects.processes import start_run
+from flax_projects.processes import start_run, wait_for_all
 from flax_projects.stocks.config import LEVELS, Config
 from flax_projects.stocks.ensemble import Ensemble, make_model, predictor
 from flax_projects.stocks.step import Members, TrainState, make_members, make_series, make_train_steps
@@ -54,16 +55,19 @@ def train(config: Config, *, runs_dir: Path | None = None, resume: str | Path | 
         with Checkpoints(run.checkpoints) as checkpoints:
             models = fit(learner, config, run, checkpoints, metric="loss", higher_is_better=False)
         ensemble = learner.ensemble(models).calibrated(data)
-        ensemble.save(run.path)
         report(run, data, ensemble)
+    wait_for_all("reported")
     return run.path
 
 
-def report(run: Any, data: stocks.Data, ensemble: Ensemble) -> None:
-    """Score the test part, with the raw intervals beside the calibrated ones."""
+def report(run: Run, data: stocks.Data, ensemble: Ensemble) -> None:
+    """Keep the ensemble and score the test part, with the raw intervals beside the calibrated ones."""
     raw = replace(ensemble, stretch=None).forecast(data.test)
     calibrated = ensemble.forecast(data.test)
     validation = ensemble.forecast(data.validation)
+    if run.follows:
+        return
+    ensemble.save(run.path)
     metrics = stocks.report(
         run,
         data,
