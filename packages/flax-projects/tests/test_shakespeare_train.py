@@ -1,0 +1,73 @@
+"""Killed, interrupted, resumed: the run ends where one never stopped does; and what a quick run reaches."""
+
+import dataclasses
+import random
+
+import pytest
+from resuming import Training, assert_same_end
+
+from dl_shared.runs import read_history, read_summary
+from dl_shared.sample.grammar import make_text
+from flax_projects.shakespeare.config import recipe
+from flax_projects.shakespeare.train import train
+
+EPOCHS = 3
+
+
+@pytest.fixture(scope="module", params=["lstm", "transformer"])
+def training(request, tmp_path_factory):
+    file = tmp_path_factory.mktemp("text") / "plays.txt"
+    file.write_text("".join(make_text(120, seed=1)))
+    return Training(
+        "flax-shakespeare",
+        {
+            "data": file,
+            "model": request.param,
+            "epochs": EPOCHS,
+            "batch_size": 4,
+            "segment": 16,
+            "context": 8,
+            "layers": 1,
+            "width": 16,
+            "heads": 2,
+            "dropout": 0.1,
+            "samples": 0,
+            "chunk_steps": 2,
+            "checkpoint_seconds": 0.0,
+        },
+    )
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(training, tmp_path_factory):
+    return training.whole(tmp_path_factory.mktemp("whole"))
+
+
+def test_a_run_records_its_cost_and_validates_every_epoch(uninterrupted):
+    cost = {"train_seconds", "compile_seconds", "examples_per_second", "parameters", "device", "precision"}
+    assert read_summary(uninterrupted)["cost"].keys() >= cost
+    assert len([row for row in read_history(uninterrupted) if row["split"] == "validation"]) == EPOCHS
+
+
+def test_killed_at_a_random_moment_and_resumed_it_ends_the_same(training, tmp_path, uninterrupted):
+    assert_same_end(training.killed_and_resumed(tmp_path, random.uniform(0, 1.0)), uninterrupted)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("turn", range(3))
+def test_killed_at_other_random_moments(training, tmp_path, uninterrupted, turn):
+    assert_same_end(training.killed_and_resumed(tmp_path, random.uniform(0, 1.5)), uninterrupted)
+
+
+def test_ctrl_c_writes_a_checkpoint_and_says_how_to_resume(training, tmp_path, uninterrupted):
+    assert_same_end(training.interrupted_and_resumed(tmp_path, 0.2), uninterrupted)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("model", "share"), [("lstm", 0.9), ("gru", 0.7), ("transformer", 0.9)])
+def test_quick_closes_the_gap_on_sample_text(tmp_path, model, share):
+    """A GRU forgets more of what is nested: 0.79 is what it reached."""
+    run = train(dataclasses.replace(recipe("quick", model), data="sample"), runs_dir=tmp_path)
+    metrics = read_summary(run)["metrics"]
+    assert metrics["gap_closed"] >= share
+    assert metrics["test"]["writing"]["temperature 0.8"]["accepted_lines"] > 0.5
