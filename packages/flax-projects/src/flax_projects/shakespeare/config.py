@@ -87,7 +87,7 @@ PRESETS = {
     "cpu-transformer": Config(model="transformer", layers=4, width=256, epochs=7, learning_rate=2e-3, dropout=0.1),
     # The sample text within a minute on two CPU cores.
     "quick": Config(epochs=9, batch_size=16, layers=1, width=160, dropout=0.0, learning_rate=5e-3, ema=0.95),
-    "quick-transformer": Config(model="transformer", epochs=6, batch_size=32, layers=2, width=64, dropout=0.0, ema=0.9),
+    "quick-transformer": Config(model="transformer", epochs=8, batch_size=32, layers=2, width=64, dropout=0.0, ema=0.9),
     # An accelerator.
     "full": Config(epochs=40, layers=3, width=768, segment=128, dropout=0.4, ema=0.99, chunk_steps=0),
     "full-transformer": Config(
