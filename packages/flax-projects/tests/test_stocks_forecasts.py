@@ -85,7 +85,7 @@ def test_test_targets_take_no_part_in_calibration(folder, fitted):
 
 @pytest.mark.slow
 def test_intervals_cover_on_sample_data_and_nothing_is_found_in_a_random_walk():
-    options = dataclasses.asdict(PRESETS["quick"]) | {"data": "sample", "members": 1, "epochs": 3}
+    options = dataclasses.asdict(PRESETS["quick"]) | {"data": "sample"}
     for signal in (0.35, 0.0):
         config = Config(**options | {"sample_signal": signal})
         data = load_data(config)
