@@ -18,7 +18,10 @@ from dl_shared.runs import Run
 from dl_shared.sample.prices import make_prices
 from dl_shared.tasks import stocks
 
-PICTURES = {"curves", "error_by_group", "error_by_horizon", "forecasts", "residuals", "skill"}
+PICTURES = {
+    *("curves", "fans", "forecasts", "methods_by_horizon", "residuals", "skill"),
+    *("errors_by_horizon", "errors_by_volatility", "errors_by_month"),
+}
 
 
 def small(**options) -> stocks.Data:

@@ -13,6 +13,8 @@ import pandas as pd
 from dl_shared.errors import InputError
 
 TRADING_DAYS = 252  # per year
+MONTH = 21  # trading days
+SMALLEST_VOLATILITY = 1e-3
 
 
 def sma(values: pd.Series, days: int) -> pd.Series:
@@ -82,6 +84,15 @@ def realized_volatility(close: pd.Series, days: int = 20) -> pd.Series:
     return np.sqrt(squared.rolling(days).mean().clip(lower=0) * TRADING_DAYS)
 
 
+def recent_volatility(close: pd.Series) -> pd.Series:
+    """Root of the exponentially weighted mean of squared daily log returns, of one day; a month has half of the weight.
+
+    At least a thousandth, so that a share that has not been traded for months still has one.
+    """
+    squared = log_returns(close).fillna(0.0) ** 2
+    return np.sqrt(squared.ewm(halflife=MONTH).mean()).clip(lower=SMALLEST_VOLATILITY)
+
+
 def abnormal_volume(volume: pd.Series, days: int = 60) -> pd.Series:
     """Log volume less its mean over the last `days` days: how busy a day was for this share at this time."""
     busy = log_volume(volume)
@@ -93,12 +104,20 @@ def log_volume(volume: pd.Series) -> pd.Series:
     return np.log(volume.where(volume > 0)).ffill().fillna(0.0)
 
 
+def standardised(values: pd.Series, close: pd.Series) -> pd.Series:
+    """Log returns in units of the volatility known the day before, so that a wild day is not measured by itself."""
+    return values / recent_volatility(close).shift()
+
+
 FEATURES: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
     "return": lambda f: log_returns(f["close"]),
     "return_5": lambda f: log_returns(f["close"], 5),
     "return_20": lambda f: log_returns(f["close"], 20),
     "overnight": lambda f: np.log(f["open"] / f["close"].shift()),
     "range": lambda f: np.log(f["high"] / f["low"]),
+    "standard_return": lambda f: standardised(log_returns(f["close"]), f["close"]),
+    "standard_overnight": lambda f: standardised(np.log(f["open"] / f["close"].shift()), f["close"]),
+    "standard_range": lambda f: standardised(np.log(f["high"] / f["low"]), f["close"]),
     "sma_20": lambda f: np.log(f["close"] / sma(f["close"], 20)),
     "sma_50": lambda f: np.log(f["close"] / sma(f["close"], 50)),
     "ema_12": lambda f: np.log(f["close"] / ema(f["close"], 12)),

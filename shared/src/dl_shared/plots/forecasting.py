@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Shaped
+from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -40,9 +41,7 @@ def forecasts_against_actual(
     errors.plot(target_dates, persistence - actual, color=REFERENCE, linewidth=0.9, linestyle="--")
     errors.plot(target_dates, forecast - actual, color=RESULT, linewidth=1.2)
     errors.set_ylabel("error (dollars)")
-    locator = AutoDateLocator()
-    errors.xaxis.set_major_locator(locator)
-    errors.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    _mark_dates(errors)
     return fig
 
 
@@ -54,14 +53,16 @@ def forecast_ahead(
     levels: Sequence[float],
     *,
     title: str,
+    actual: Float[np.ndarray, " horizon"] | None = None,
 ) -> Figure:
-    """The last known prices, and after them the median and the intervals of days that nobody knows yet.
+    """The last known prices, and after them the median and the intervals of the days that follow.
 
     Args:
         known_dates, known: of the history to show, prices in dollars.
         dates: the days forecast.
         quantiles: of their prices, ascending.
         levels: symmetric around 0.5; the first and the last span the widest interval.
+        actual: the prices that came, NaN on days not known yet.
     """
     fig, axis = figure(title, width=7.6, height=4.4)
     start = [known_dates[-1], *dates]
@@ -78,12 +79,44 @@ def forecast_ahead(
     axis.plot(
         start, np.full(len(start), known[-1]), color=REFERENCE, linewidth=0.9, linestyle="--", label="persistence"
     )
+    if actual is not None and np.isfinite(actual).any():
+        axis.plot(start, [known[-1], *actual], color=ACTUAL, linewidth=1.4, linestyle=":", label="what came")
     axis.axvline(known_dates[-1], color=OTHER, linewidth=0.8, linestyle=":")
     axis.set_ylabel("price (dollars, adjusted)")
-    locator = AutoDateLocator()
-    axis.xaxis.set_major_locator(locator)
-    axis.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    _mark_dates(axis)
     axis.legend(fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=2)
+    return fig
+
+
+def forecast_fans(
+    dates: Shaped[np.ndarray, " days"],
+    prices: Float[np.ndarray, " days"],
+    target_dates: Shaped[np.ndarray, "fans horizon"],
+    quantiles: Float[np.ndarray, "fans horizon levels"],
+    levels: Sequence[float],
+    *,
+    title: str,
+) -> Figure:
+    """Forecasts of many days, one after another, over the prices that came.
+
+    Args:
+        dates, prices: of the history, dollars.
+        target_dates: the days of each forecast.
+        quantiles: of their prices, ascending.
+        levels: symmetric around 0.5; the first and the last span the widest interval.
+    """
+    fig, axis = figure(title, width=7.6, height=4.4)
+    middle = len(levels) // 2
+    for number, (days, bands) in enumerate(zip(target_dates, quantiles, strict=True)):
+        for i in range(middle):
+            width = f"{100 * (levels[-1 - i] - levels[i]):.0f} % interval"
+            label = None if number or i else width
+            axis.fill_between(days, bands[:, i], bands[:, -1 - i], color=RESULT, alpha=0.12, linewidth=0, label=label)
+        axis.plot(days, bands[:, middle], color=RESULT, linewidth=1.4, label=None if number else "forecast")
+    axis.plot(dates, prices, color=ACTUAL, linewidth=1.2, label="what came")
+    axis.set_ylabel("price (dollars, adjusted)")
+    _mark_dates(axis)
+    axis.legend(fontsize=9, ncols=3)
     return fig
 
 
@@ -207,30 +240,6 @@ def residuals(
     return fig
 
 
-def error_by_group(
-    groups: Mapping[str, tuple[Sequence[str], Float[np.ndarray, " groups"], Float[np.ndarray, " groups"]]],
-    *,
-    title: str = "When it errs",
-) -> Figure:
-    """Mean absolute error of forecast and persistence side by side, a panel for each way of grouping the rows.
-
-    Args:
-        groups: panel label -> names of the groups, the errors of the forecast and of persistence, percent.
-    """
-    widths = [len(names) + 1.5 for names, _, _ in groups.values()]
-    fig, axes = figure(title, cols=len(groups), width=9.0, height=4.2, squeeze=False, width_ratios=widths, sharey=True)
-    for axis, (label, (names, errors, reference)) in zip(axes[0], groups.items(), strict=True):
-        place = np.arange(len(names))
-        axis.bar(place - 0.2, reference, width=0.4, color=REFERENCE, label="persistence")
-        axis.bar(place + 0.2, errors, width=0.4, color=RESULT, label="forecast")
-        axis.set_xticks(place, names, fontsize=9)
-        axis.set_xlabel(label)
-        axis.grid(visible=False, axis="x")
-    axes[0, 0].set_ylabel("mean absolute error (%)")
-    axes[0, -1].legend(fontsize=9)
-    return fig
-
-
 def skill_bars(
     scores: Mapping[str, Mapping[str, Any]], *, result: str, title: str = "Skill against persistence"
 ) -> Figure:
@@ -257,6 +266,12 @@ def skill_bars(
     axis.grid(visible=False, axis="y")
     axis.margins(x=0.12)
     return fig
+
+
+def _mark_dates(axis: Axes) -> None:
+    locator = AutoDateLocator()
+    axis.xaxis.set_major_locator(locator)
+    axis.xaxis.set_major_formatter(ConciseDateFormatter(locator))
 
 
 def _words(name: str) -> str:

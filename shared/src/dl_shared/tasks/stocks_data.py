@@ -12,7 +12,7 @@ from jaxtyping import Float, Float32
 
 from dl_shared.baselines.forecasting import forecast_baselines
 from dl_shared.data.exogenous import join_exogenous, read_exogenous, require_reach
-from dl_shared.data.indicators import DEFAULT_FEATURES, TRADING_DAYS, compute_features
+from dl_shared.data.indicators import DEFAULT_FEATURES, TRADING_DAYS, compute_features, recent_volatility
 from dl_shared.data.prices import Prices, adjust, load_prices
 from dl_shared.data.scalers import Scaler
 from dl_shared.data.splits import Cuts, chronological, window_ends
@@ -41,6 +41,11 @@ class History:
     @property
     def dates(self) -> np.ndarray:
         return self.frame.index.to_numpy().astype("datetime64[D]")
+
+    @cached_property
+    def volatility(self) -> Float[np.ndarray, " days"]:
+        """Of one day's log return, as known on each day, see `recent_volatility`."""
+        return recent_volatility(self.frame["close"]).to_numpy()
 
     def latest(self, lookback: int, scaler: Scaler) -> Float32[np.ndarray, "1 lookback features"]:
         """The newest window, scaled: what a forecast of days that nobody knows yet starts from.
@@ -108,6 +113,15 @@ class Data:
             dates=windows.dates,
             replicates=replicates,
         )
+
+    def volatility(self, part: str = "test") -> Float[np.ndarray, " windows"]:
+        """Of one day's log return, as known on the last day of each window of a part."""
+        windows: Windows = getattr(self, part)
+        found = np.empty(len(windows))
+        for number, ticker in enumerate(windows.tickers):
+            rows, history = windows.ticker_ids == number, self.histories[ticker]
+            found[rows] = history.volatility[np.searchsorted(history.dates, windows.dates[rows])]
+        return found
 
     @cached_property
     def optimum(self) -> dict[str, Any] | None:
