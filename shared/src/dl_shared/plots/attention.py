@@ -7,6 +7,8 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
+from dl_shared.metrics.attention import Deletions
+from dl_shared.metrics.bootstrap import bootstrap_replicates, percentile_interval
 from dl_shared.plots.style import COLORS, SEQUENTIAL, figure
 
 MARKERS = "osD^vP"
@@ -65,6 +67,26 @@ def exact_match_by_length(series: Mapping[str, Mapping[str, Mapping[str, Any]]],
     axes.set_ylabel("share reversed without any error")
     axes.set_ylim(-0.03, 1.05)
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=4, fontsize=9)
+    return fig
+
+
+def deletion_curves(deletions: Deletions) -> Figure:
+    """How far the probability falls as the tokens that each ranking puts first are deleted; bars: 95 % intervals."""
+    fig, axes = figure("Deleting tokens, the highest first", height=4.6)
+    percents = 100 * np.array(deletions.shares)
+    for number, (name, drops) in enumerate(deletions.drops.items()):
+        means = drops.mean(axis=0)
+        low, high = percentile_interval(bootstrap_replicates(lambda rows: rows.mean(axis=0), drops))
+        errors = np.maximum(0, np.stack((means - low, high - means)))
+        style: dict[str, Any] = {"color": COLORS[number % 6], "marker": MARKERS[number % len(MARKERS)]}
+        axes.errorbar(percents * 1.03**number, means, errors, markersize=5, capsize=2, label=name, **style)
+    axes.axhline(0, color="#555555", linewidth=1)
+    axes.set_xscale("log")
+    axes.set_xticks(percents, [f"{percent:g}" for percent in percents])
+    axes.minorticks_off()
+    axes.set_xlabel("tokens deleted (% of the text)")
+    axes.set_ylabel("fall of the probability")
+    axes.legend(loc="upper left", fontsize=9, title=f"ranked by ({deletions.reviews} reviews)", title_fontsize=9)
     return fig
 
 
