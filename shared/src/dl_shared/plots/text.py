@@ -102,6 +102,46 @@ def losses_across_texts(
     return fig
 
 
+def confident_mistakes(
+    texts: Sequence[str],
+    labels: Int[np.ndarray, " texts"],
+    probabilities: Float[np.ndarray, "texts classes"],
+    class_names: Sequence[str],
+    *,
+    count: int = 8,
+    columns: int = 96,
+) -> Figure:
+    """The mistakes made with most confidence, most confident first; of a long text, its beginning and its end."""
+    predicted = probabilities.argmax(axis=1)
+    wrong = np.flatnonzero(predicted != labels)
+    worst = wrong[np.argsort(-probabilities[wrong, predicted[wrong]], kind="stable")][:count]
+    title = f"The most confident of {len(wrong):,} mistakes on {len(labels):,} test texts"
+    fig, axis = figure(title, width=9.6, height=0.7 + 0.86 * max(1, len(worst)))
+    axis.set_axis_off()
+    axis.set_xlim(0, 1)
+    axis.set_ylim(max(1, len(worst)), 0)
+    for row, text in enumerate(worst):
+        verdict = (
+            f"labelled {class_names[labels[text]]}, predicted {class_names[predicted[text]]} "
+            f"with {probabilities[text, predicted[text]]:.3f}"
+        )
+        axis.text(0, row + 0.18, verdict, va="center", fontsize=9, fontweight="bold", color=COLORS[1])
+        for line, shown in enumerate(_two_lines(texts[text], columns)):
+            at = row + 0.45 + 0.26 * line
+            axis.text(0.02, at, shown, va="center", fontsize=8.5, family="monospace", parse_math=False)
+    if len(worst) == 0:
+        axis.text(0, 0.5, "none", fontsize=11)
+    return fig
+
+
+def _two_lines(text: str, columns: int) -> list[str]:
+    """What can be printed of a text: all of it, or its beginning and its end."""
+    plain = "".join(letter if letter.isprintable() else " " for letter in text)
+    if len(plain) <= 2 * columns:
+        return [plain[:columns], plain[columns:]]
+    return [plain[: columns - 4] + " ...", "... " + plain[-(columns - 4) :]]
+
+
 def _wrapped(text: str, columns: int) -> list[tuple[int, int]]:
     """Start and end of each line on the page: lines of the text, cut at `columns`."""
     lines, start = [], 0

@@ -1,6 +1,6 @@
 """Sentiment of film reviews: what every IMDb project loads, must beat, and reports."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,8 @@ from sklearn.metrics import confusion_matrix
 
 from dl_shared.baselines.tfidf import tfidf_probabilities
 from dl_shared.data.reviews import CLASSES, Reviews, Source, download_reviews, read_reviews, split_reviews
-from dl_shared.files import fingerprint
+from dl_shared.errors import InputError
+from dl_shared.files import fingerprint, write_text
 from dl_shared.metrics import gap_closed
 from dl_shared.metrics.classification import calibration, score
 from dl_shared.plots import classification
@@ -83,6 +84,39 @@ def _sample(seed: int, count: int) -> Data:
     return Data(splits.train, splits.validation, splits.test, splits.repeated, described, optimum)
 
 
+def keep_some(data: Data, train_reviews: int, seed: int, *, fewest: int = 500) -> Data:
+    """The same data with a part of the training reviews, for a budget of time or to learn what labels are worth.
+
+    Args:
+        data: as loaded.
+        train_reviews: how many to keep at most, the classes in proportion; 0 keeps all. The validation part shrinks
+            likewise, but not below `fewest`; the test part stays as it is.
+        seed: chooses them.
+        fewest: validation reviews to keep, as far as there are so many.
+
+    Raises:
+        InputError: if they are too few to have both classes.
+    """
+    if train_reviews == 0 or train_reviews >= len(data.train):
+        return data
+    if train_reviews < 4:
+        raise InputError(f"{train_reviews} reviews are too few to learn from; give at least 4, or 0 for all")
+    share = train_reviews / len(data.train)
+    kept = max(min(fewest, len(data.validation)), round(share * len(data.validation)))
+    return replace(data, train=_some(data.train, train_reviews, seed), validation=_some(data.validation, kept, seed))
+
+
+def _some(reviews: Reviews, count: int, seed: int) -> Reviews:
+    """In their order, the classes in the same proportion up to rounding."""
+    if count == len(reviews):
+        return reviews
+    rng = np.random.default_rng([seed, count])
+    positive = rng.permutation(np.flatnonzero(reviews.labels))
+    negative = rng.permutation(np.flatnonzero(reviews.labels == 0))
+    share = min(count - 1, max(1, round(count * len(positive) / len(reviews))))
+    return reviews.take(np.sort(np.concatenate([positive[:share], negative[: count - share]])))
+
+
 def record_data(run: Run, data: Data) -> None:
     """Write down what a run learns from; call it before training, so that an unfinished run tells too."""
     run.record_data(
@@ -120,7 +154,9 @@ def report(
     if validation_probabilities is not None:
         metrics["validation"] = _score(data.validation, validation_probabilities)
     run.update("metrics", **metrics)
-    run.save_predictions(_predictions(data, test_probabilities, baseline_probabilities))
+    predictions = _predictions(data, test_probabilities, baseline_probabilities)
+    run.save_predictions(predictions)
+    _save_misclassified(run, predictions)
     _save_pictures(run, data, test_probabilities, baseline_probabilities, metrics)
     write_page(run.path)
     return metrics
@@ -179,6 +215,14 @@ def _predictions(data: Data, probabilities: np.ndarray, baseline_probabilities: 
     )
 
 
+def _save_misclassified(run: Run, predictions: pd.DataFrame) -> None:
+    """misclassified.csv: the reviews with a wrong label, the surest mistake first."""
+    wrong = predictions[predictions["predicted"] != predictions["label"]]
+    surest_first = (wrong["p(positive)"] - 0.5).abs().sort_values(ascending=False, kind="stable").index
+    if not run.follows:
+        write_text(run.path / "misclassified.csv", wrong.loc[surest_first].to_csv(index=False))
+
+
 def _lengths(texts: list[str]) -> Int[np.ndarray, " texts"]:
     return np.array([len(text.split()) for text in texts])
 
@@ -207,6 +251,11 @@ def _save_pictures(
         plots.probability_histogram(probabilities[:, 1], labels, names),
         "probabilities",
         caption="How sure the model is; right of the dashed line it says positive.",
+    )
+    run.save_figure(
+        plots.confident_mistakes(data.test.texts, labels, probabilities, names),
+        "mistakes",
+        caption="The wrong labels of which the model is surest; all are in misclassified.csv.",
     )
     wrong = {
         "model": predicted != labels,
