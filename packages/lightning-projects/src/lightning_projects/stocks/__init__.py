@@ -1,0 +1,1 @@
+"""lightning-stocks: forecasts of daily prices with an LSTM in PyTorch Lightning."""

@@ -1,0 +1,122 @@
+"""Killed, interrupted, resumed, in two processes: the run ends where one never stopped does; what quick reaches."""
+
+import json
+import random
+import subprocess
+from dataclasses import asdict
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from resuming import Training, assert_same_end
+from stocks_tools import OPTIONS, small, write_prices
+
+from dl_shared.files import read_json
+from dl_shared.runs import find_run, read_history, read_summary
+from lightning_projects.stocks.cli import main
+from lightning_projects.stocks.config import PRESETS, Config
+from lightning_projects.stocks.train import train
+
+EPOCHS = 3
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return write_prices(tmp_path_factory.mktemp("prices"), days=500)
+
+
+@pytest.fixture(scope="module")
+def training(folder):
+    options = {**OPTIONS, "data": folder, "epochs": EPOCHS, "stride": 4, "checkpoint_seconds": 0.0, "adaptation": 0.2}
+    return Training("lightning-stocks", options)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(training, tmp_path_factory):
+    return training.whole(tmp_path_factory.mktemp("whole"))
+
+
+def test_a_run_records_its_cost_its_log_and_its_intervals(uninterrupted):
+    summary = read_summary(uninterrupted)
+    cost = {"train_seconds", "examples_per_second", "parameters", "peak_memory_bytes", "device", "precision"}
+    assert summary["cost"].keys() >= cost
+    rows = read_history(uninterrupted)
+    assert [(row["epoch"], row["split"]) for row in rows] == [
+        (epoch, split) for epoch in range(1, EPOCHS + 1) for split in ("train", "validation")
+    ]
+    assert all({"loss", "skill"} <= row.keys() for row in rows)
+    assert {"mae", "skill", "crps", "coverage"} <= summary["metrics"]["test"].keys()
+    assert "diebold_mariano" in summary["metrics"]["baselines"]["arima"]
+    assert summary["metrics"]["fixed_intervals"]["coverage"] != summary["metrics"]["test"]["coverage"]
+    assert list((uninterrupted / "tensorboard").glob("events.*"))
+
+
+def test_the_page_says_in_words_what_the_errors_show(uninterrupted):
+    page = (uninterrupted / "report.html").read_text()
+    for name, finding in read_summary(uninterrupted)["metrics"]["analysis"].items():
+        assert "persistence" in finding["sentence"]
+        assert finding["sentence"].split(".")[0] in page.replace("&#39;", "'")
+        assert (uninterrupted / "plots" / f"errors_by_{name}.png").stat().st_size > 10_000
+
+
+def test_killed_at_a_random_moment_and_resumed_it_ends_the_same(training, tmp_path, uninterrupted):
+    run = training.killed_and_resumed(tmp_path, random.uniform(0, 0.5))
+    assert_same_end(run, uninterrupted)
+    assert read_json(run / "forecaster.json") == read_json(uninterrupted / "forecaster.json")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("turn", range(6))
+def test_killed_at_other_random_moments(training, tmp_path, uninterrupted, turn):
+    assert_same_end(training.killed_and_resumed(tmp_path, random.uniform(0, 1.0)), uninterrupted)
+
+
+@pytest.mark.slow
+def test_ctrl_c_writes_a_checkpoint_and_one_cut_short_gives_way_to_the_one_before(training, tmp_path, uninterrupted):
+    run = training.interrupted(tmp_path, 0.1)
+    newest = sorted((run / "checkpoints" / "last").glob("step=*"))[-1]
+    newest.write_bytes(newest.read_bytes()[:1000])
+    assert f"{newest} is damaged" in training.resume(run)
+    assert_same_end(run, uninterrupted)
+
+
+def test_two_processes_started_by_lightning_equal_one(folder, tmp_path, capsys):
+    options = {**OPTIONS, "data": folder, "dropout": 0.0}  # of which each process draws its own
+    training = Training("lightning-stocks", options)
+    assert main(["train", *training.flags(tmp_path / "one")]) == 0
+    capsys.readouterr()
+    flags = training.flags(tmp_path / "two", devices=2, strategy="ddp")
+    done = subprocess.run([*training.script, "train", *flags, "--json"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    one, two = (find_run("last", tmp_path / name) for name in ("one", "two"))
+    assert json.loads(done.stdout) == read_summary(two)["metrics"], "the one that follows prints nothing"
+    assert len(list(two.parent.iterdir())) == 1
+    assert read_summary(two)["cost"]["device"] == "2 x cpu"
+    losses = [[row["loss"] for row in read_history(run)] for run in (one, two)]
+    np.testing.assert_allclose(losses[0], losses[1], atol=1e-5)
+    tables = [pq.read_table(run / "predictions.parquet").to_pandas().select_dtypes("number") for run in (one, two)]
+    np.testing.assert_allclose(tables[0], tables[1], rtol=1e-4)
+
+
+def test_patience_ends_the_run_early_and_the_best_epoch_is_tested(folder, tmp_path):
+    """With a learning rate of next to nothing, no epoch is better than the first by much."""
+    config = small(folder, epochs=9, patience=2, learning_rate=0.3, warmup=0.0)
+    run = train(config, runs_dir=tmp_path)
+    rows = [row for row in read_history(run) if row["split"] == "validation"]
+    best = min(rows, key=lambda row: row["loss"])
+    assert len(rows) < 9
+    assert len(rows) == best["epoch"] + 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("signal", [0.35, 0.0])
+def test_quick_closes_the_gap_where_there_is_one_and_finds_nothing_in_a_random_walk(tmp_path, signal):
+    options = asdict(PRESETS["quick"]) | {"data": "sample", "sample_signal": signal}
+    metrics = read_summary(train(Config(**options), runs_dir=tmp_path))["metrics"]
+    assert metrics["test"]["coverage"] == pytest.approx(0.9, abs=0.02)
+    if signal:
+        assert metrics["gap_closed"] >= 0.9
+    else:
+        low, high = metrics["test"]["skill_ci"]
+        assert low <= 0 <= high
+        assert metrics["gap_closed"] is None
