@@ -19,7 +19,7 @@ import jax
 import numpy as np
 import optax
 from flax import nnx
-from jax_machine import machine_line, matrix_peak, process_peak_memory
+from jax_machine import machine_line, matrix_peak, process_peak_memory, time_steps
 
 from flax_projects.cifar10.augment import MEAN, STD
 from flax_projects.cifar10.config import PRESETS, SIDE, Config
@@ -137,15 +137,8 @@ def textbook(config: Config, images, labels, steps: int) -> tuple[float, float]:
         rows = rng.choice(len(images), config.batch_size, replace=False)
         return train_step(model, optimizer, augmented(images[rows], config.crop, rng), labels[rows])
 
-    start = time.perf_counter()
-    one_step().block_until_ready()
-    first_seconds = time.perf_counter() - start
-    start = time.perf_counter()
-    for _ in range(steps):
-        loss = one_step()
-    loss.block_until_ready()
-    seconds = time.perf_counter() - start
-    return first_seconds - seconds / steps, steps * config.batch_size / seconds
+    compile_seconds, step_seconds = time_steps(one_step, steps)
+    return compile_seconds, config.batch_size / step_seconds
 
 
 def augmented(images: np.ndarray, crop: int, rng: np.random.Generator) -> np.ndarray:

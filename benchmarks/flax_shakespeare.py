@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from flax import nnx
-from jax_machine import PRECISIONS, machine_line, matrix_peak, process_peak_memory
+from jax_machine import PRECISIONS, machine_line, matrix_peak, process_peak_memory, time_steps
 
 from flax_projects.devices import data_mesh, whole
 from flax_projects.shakespeare.config import MODELS, Config
@@ -122,15 +122,13 @@ def textbook(config: Config, steps: int) -> tuple[float, float, int]:
         optimizer.update(model, grads)
         return loss, after
 
-    start = time.perf_counter()
-    _, carries = jax.block_until_ready(train_step(model, optimizer, text, carries))
-    first_seconds = time.perf_counter() - start
-    start = time.perf_counter()
-    for _ in range(steps):
-        _, carries = train_step(model, optimizer, text, carries)
-    jax.block_until_ready(carries)
-    seconds = time.perf_counter() - start
-    return first_seconds - seconds / steps, steps * config.batch_size * config.segment / seconds, count(model)
+    def one_step() -> jax.Array:
+        nonlocal carries
+        loss, carries = train_step(model, optimizer, text, carries)
+        return loss
+
+    compile_seconds, step_seconds = time_steps(one_step, steps)
+    return compile_seconds, config.batch_size * config.segment / step_seconds, count(model)
 
 
 def random_text(config: Config, steps: int) -> np.ndarray:

@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jax_machine import machine_line, matrix_peak, process_peak_memory
+from jax_machine import machine_line, matrix_peak, process_peak_memory, time_steps
 
 from dl_shared.tasks.stocks import Data
 from flax_projects.devices import data_mesh
@@ -88,15 +88,8 @@ def textbook(config: Config, data: Data, steps: int) -> tuple[float, float]:
         ends = generator.choice(data.train.ends, config.batch_size, replace=False)
         return step(model, optimizer, tuple(array[ends[:, None] + back] for array in series), rngs)
 
-    start = time.perf_counter()
-    one_step().block_until_ready()
-    first_seconds = time.perf_counter() - start
-    start = time.perf_counter()
-    for _ in range(steps):
-        loss = one_step()
-    loss.block_until_ready()
-    seconds = time.perf_counter() - start
-    return first_seconds - seconds / steps, steps * config.batch_size / seconds
+    compile_seconds, step_seconds = time_steps(one_step, steps)
+    return compile_seconds, config.batch_size / step_seconds
 
 
 def training_flops(config: Config) -> float:

@@ -6,6 +6,8 @@ python benchmarks/jax_machine.py
 import resource
 import sys
 import time
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -29,6 +31,24 @@ def matrix_peak(precision: str, size: int = 2048) -> float:
         product(matrix).block_until_ready()
         seconds.append(time.perf_counter() - start)
     return 2 * size**3 / min(seconds)
+
+
+def time_steps(one_step: Callable[[], Any], steps: int) -> tuple[float, float]:
+    """Seconds that a jitted call takes to compile, and a step after that, for a loop that calls it once a step.
+
+    Args:
+        one_step: makes a step, and returns arrays that are there when it is done.
+        steps: to time, after the first.
+    """
+    start = time.perf_counter()
+    jax.block_until_ready(one_step())
+    first_seconds = time.perf_counter() - start
+    start = time.perf_counter()
+    for _ in range(steps):
+        arrays = one_step()
+    jax.block_until_ready(arrays)
+    seconds = (time.perf_counter() - start) / steps
+    return first_seconds - seconds, seconds
 
 
 def process_peak_memory() -> int:

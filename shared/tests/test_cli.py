@@ -160,8 +160,10 @@ def test_a_run_in_use_a_finished_run_and_other_options_are_not_resumed(tmp_path,
     assert "in use" in error_line(toy("train", "--resume", path))
     process.kill()
     process.communicate()
-    assert "no other beside it" in error_line(toy("train", "--resume", path, "--width", "5"))
-    assert toy("train", "--resume", path).returncode == 0
+    refused = error_line(toy("train", "--resume", path, "--width", "5"))
+    assert "other options: width; only device may change" in refused
+    assert toy("train", "--resume", path, "--device", "cpu").returncode == 0
+    assert json.loads((path / "config.json").read_text())["device"] == "cpu"
     assert "finished" in error_line(toy("train", "--resume", path))
 
 

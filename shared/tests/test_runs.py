@@ -1,21 +1,25 @@
 """The run directory: nothing half-written, nothing lost."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
 import PIL.Image
 import pytest
 
+from dl_shared.config import TrainConfig
 from dl_shared.errors import InputError
 from dl_shared.files import atomic_path, fingerprint, read_json, write_json
 from dl_shared.plots.style import figure
 from dl_shared.runs import Follower, Run, read_history, read_summary
 
 
-@dataclass(frozen=True)
-class Config:
+@dataclass(frozen=True, kw_only=True)
+class Config(TrainConfig):
+    data: str = "sample"
+    epochs: int = 1
+    batch_size: int = 2
     seed: int = 5
     layers: tuple[int, ...] = (1, 2)
 
@@ -34,7 +38,7 @@ def test_a_run_leaves_what_the_design_promises(tmp_path):
     assert (summary["status"], summary["seed"], summary["error"]) == ("finished", 5, None)
     assert summary["primary"] == {"name": "loss", "higher_is_better": False}
     assert summary["cost"]["peak_memory_bytes"] > 1e6
-    assert json.loads((run.path / "config.json").read_text()) == {"seed": 5, "layers": [1, 2]}
+    assert json.loads((run.path / "config.json").read_text()) == {**asdict(Config()), "layers": [1, 2]}
     assert PIL.Image.open(run.path / "plots" / "empty.png").info["Description"] == "What to see & why"
     assert pd.read_parquet(run.path / "predictions.parquet").predicted.tolist() == [2]
 

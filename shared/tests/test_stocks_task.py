@@ -118,14 +118,9 @@ def _first(data: stocks.Data) -> slice:
 
 def test_the_latest_window_ends_on_the_last_day():
     data = small()
-    inputs, base, day = data.latest("S01")
-    frame = data.histories["S01"].frame
+    inputs = data.histories["S01"].latest(20, data.scaler)
     assert inputs.shape == (1, 20, 8)
-    assert base == frame["close"].iloc[-1]
-    assert pd.Timestamp(day) == frame.index[-1]
     np.testing.assert_allclose(inputs[0, :-3], data.test.inputs[data.test.ticker_ids == 1][-1, 3:], atol=1e-6)
-    with pytest.raises(InputError, match="no ticker NONE"):
-        data.latest("NONE")
 
 
 def test_exogenous_series_become_features(tmp_path):

@@ -40,9 +40,10 @@ class Training:
                 flags += [f"--{flag}", *map(str, value if isinstance(value, tuple) else (value,))]
         return subprocess.Popen([*self._script, "train", *flags], stderr=subprocess.PIPE, text=True)
 
-    def resume(self, run: Path) -> None:
+    def resume(self, run: Path, *flags: str) -> None:
         """Go on with a run to its end."""
-        result = subprocess.run([*self._script, "train", "--resume", str(run)], capture_output=True, text=True)
+        command = [*self._script, "train", "--resume", str(run), *flags]
+        result = subprocess.run(command, capture_output=True, text=True)
         assert result.returncode == 0, result.stderr
 
     def whole(self, runs: Path) -> Path:

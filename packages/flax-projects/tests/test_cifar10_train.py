@@ -2,12 +2,14 @@
 
 import json
 import random
+import signal
 from dataclasses import asdict
 
+import numpy as np
 import pytest
 from resuming import Training, assert_same_end
 
-from dl_shared.runs import read_history, read_summary
+from dl_shared.runs import read_config, read_history, read_summary
 from flax_projects.cifar10.config import PRESETS, Config
 from flax_projects.cifar10.train import train
 
@@ -57,6 +59,18 @@ def test_killed_at_other_random_moments(training, tmp_path, uninterrupted, turn)
 
 def test_ctrl_c_writes_a_checkpoint_and_says_how_to_resume(training, tmp_path, uninterrupted):
     assert_same_end(training.interrupted_and_resumed(tmp_path, 0.3), uninterrupted)
+
+
+def test_killed_on_two_devices_and_resumed_on_one_it_ends_nearly_the_same(
+    training, tmp_path, uninterrupted, monkeypatch
+):
+    monkeypatch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
+    run, _, _ = training.stopped(tmp_path, 0.3, signal.SIGKILL)
+    training.resume(run, "--devices", "1")
+    losses = [[row["loss"] for row in read_history(path)] for path in (run, uninterrupted)]
+    np.testing.assert_allclose(losses[0], losses[1], atol=1e-4)
+    assert read_config(run, Config).devices == 1
+    assert read_summary(run)["cost"]["device"] == "cpu"
 
 
 @pytest.mark.slow

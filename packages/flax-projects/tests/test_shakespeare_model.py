@@ -13,7 +13,7 @@ from flax_projects.shakespeare.model import LanguageModel
 from flax_projects.shakespeare.products import outer_sum, product
 from flax_projects.shakespeare.recurrent import GRU, LSTM, LSTMCarry
 from flax_projects.shakespeare.step import loss_fn
-from flax_projects.shakespeare.transformer import attend, rotate, visible
+from flax_projects.shakespeare.transformer import attend, visible
 
 SMALL = dataclasses.replace(
     PRESETS["cpu"], data="sample", layers=2, width=16, heads=2, context=6, segment=8, precision="fp32", tied=False
@@ -163,15 +163,6 @@ class TestAttention:
         first_block = [[[0, 0, 1, 0], [0, 0, 1, 1]], [[0, 1, 1, 0], [0, 1, 1, 1]]]
         np.testing.assert_array_equal(mask[:, 0], first_block)
         np.testing.assert_array_equal(mask[:, 1], [[[1, 1, 1, 0], [0, 1, 1, 1]]] * 2)
-
-    def test_rotated_products_depend_on_distance_only(self):
-        query, key = jax.random.normal(jax.random.key(0), (2, 1, 1, 1, 8))
-
-        def score(query_at, key_at):
-            return (rotate(query, jnp.array([query_at])) * rotate(key, jnp.array([key_at]))).sum()
-
-        assert score(9, 4) == pytest.approx(float(score(105, 100)), rel=1e-4)
-        assert abs(score(9, 4) - score(9, 5)) > 1e-3
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -2,12 +2,11 @@
 
 import json
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
 import pytest
+from scripts import help_without_frameworks, refused
 from stocks_tools import OPTIONS, small, write_prices
 
 from dl_shared.runs import read_summary
@@ -35,26 +34,9 @@ def call(*arguments):
     return main([str(argument) for argument in arguments])
 
 
-def refused(capsys, *arguments):
-    """The one line that the script answers."""
-    assert call(*arguments) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    line = captured.err.strip().splitlines()[-1]
-    assert line.startswith("error: ")
-    assert "Traceback" not in captured.err
-    return line
-
-
 def test_help_and_refusals_import_no_framework():
-    program = (
-        "import sys\nfrom flax_projects.stocks.cli import main\n"
-        "try:\n    main(['train', '--help'])\nexcept SystemExit: pass\n"
-        "print([name for name in ('jax', 'flax', 'numpy', 'pandas') if name in sys.modules], file=sys.stderr)"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert done.stderr.splitlines()[-1] == "[]"
-    assert "--learning-rates" in done.stdout
+    shown = help_without_frameworks("flax_projects.stocks.cli", "train")
+    assert "--learning-rates" in shown
 
 
 @pytest.mark.parametrize(
@@ -100,26 +82,26 @@ def test_defaults_agree_with_what_they_repeat():
     ids=lambda value: "_".join(map(str, value)) if isinstance(value, list) else "",
 )
 def test_options_that_cannot_work_leave_one_line_and_no_run(capsys, tmp_path, folder, arguments, message):
-    line = refused(capsys, "train", "--data", folder, *SMALL, *arguments, "--runs-dir", tmp_path)
+    line = refused(capsys, main, "train", "--data", folder, *SMALL, *arguments, "--runs-dir", tmp_path)
     assert message in line
     assert not list(tmp_path.glob("flax-stocks/*"))
 
 
 def test_a_loss_that_is_not_finite_ends_the_run(capsys, tmp_path, folder):
-    line = refused(capsys, "train", "--data", folder, *SMALL, "--learning-rate", "1e30", "--runs-dir", tmp_path)
+    line = refused(capsys, main, "train", "--data", folder, *SMALL, "--learning-rate", "1e30", "--runs-dir", tmp_path)
     assert "smaller --learning-rate" in line
 
 
 def test_exogenous_series_that_end_early(capsys, tmp_path, folder):
     (tmp_path / "rates.csv").write_text("Date,rate\n2010-01-01,1\n2010-02-01,2\n2010-03-01,3\n")
-    line = refused(capsys, "train", "--data", folder, *SMALL, "--exogenous", tmp_path / "rates.csv")
+    line = refused(capsys, main, "train", "--data", folder, *SMALL, "--exogenous", tmp_path / "rates.csv")
     assert "ends on 2010-03-01 and the prices on" in line
 
 
 def test_no_network_for_the_hub(capsys, tmp_path, monkeypatch):
     monkeypatch.setenv("DL_YAHOO_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("DL_CACHE_DIR", str(tmp_path))
-    line = refused(capsys, "train", "--data", "hub", "--tickers", "AAPL", "--runs-dir", tmp_path)
+    line = refused(capsys, main, "train", "--data", "hub", "--tickers", "AAPL", "--runs-dir", tmp_path)
     assert "--data sample" in line
 
 
@@ -132,13 +114,13 @@ def test_a_history_with_gaps_is_repaired_or_refused(capsys, tmp_path, finished, 
     frame = frame.astype({"Close": object}) if "Close" in frame else frame.astype({"close": object})
     frame.iloc[-5, frame.columns.get_loc("close")] = "unknown"
     frame.to_csv(tmp_path / "GAPS.csv", index=False)
-    line = refused(capsys, "forecast", "--run", finished, "--data", tmp_path, "--ticker", "GAPS")
+    line = refused(capsys, main, "forecast", "--run", finished, "--data", tmp_path, "--ticker", "GAPS")
     assert "'unknown' is not a number" in line
 
 
 def test_a_history_shorter_than_the_window(capsys, tmp_path, finished, folder):
     pd.read_csv(folder / "S01.csv").iloc[-70:].to_csv(tmp_path / "IPO.csv", index=False)
-    line = refused(capsys, "forecast", "--run", finished, "--data", tmp_path, "--ticker", "IPO")
+    line = refused(capsys, main, "forecast", "--run", finished, "--data", tmp_path, "--ticker", "IPO")
     assert "fewer than the 12 that a forecast needs" in line
 
 
@@ -153,7 +135,7 @@ def test_forecasts_of_a_company_trained_on_one_kept_apart_and_an_unknown_one(cap
         assert pd.Timestamp(rows[0]["known_until"]) < dates[0] < dates[1] < dates[2]
         assert all(row["lower"] < row["price"] < row["upper"] for row in rows)
         assert (finished / "plots" / f"forecast-{options[-1]}-{rows[0]['known_until']}.png").stat().st_size > 10_000
-    assert "no prices for XYZ" in refused(capsys, "forecast", "--run", finished, "--ticker", "XYZ")
+    assert "no prices for XYZ" in refused(capsys, main, "forecast", "--run", finished, "--ticker", "XYZ")
 
 
 def test_evaluate_gives_the_test_scores_back_and_scores_other_companies(capsys, finished, folder):
@@ -164,7 +146,7 @@ def test_evaluate_gives_the_test_scores_back_and_scores_other_companies(capsys, 
     assert again["test"]["coverage"] == pytest.approx(summary["metrics"]["test"]["coverage"], abs=1e-3)
     assert call("evaluate", "--run", finished, "--data", folder, "--json") == 0
     assert json.loads(capsys.readouterr().out)["test"]["mae"] != again["test"]["mae"]
-    assert "no AAPL" in refused(capsys, "evaluate", "--run", finished, "--data", "sample", "--tickers", "AAPL")
+    assert "no AAPL" in refused(capsys, main, "evaluate", "--run", finished, "--data", "sample", "--tickers", "AAPL")
 
 
 def test_backtest_trains_anew_for_each_period(capsys, tmp_path, folder):
@@ -182,7 +164,7 @@ def test_backtest_trains_anew_for_each_period(capsys, tmp_path, folder):
     assert (tmp_path / "backtest.png").stat().st_size > 10_000
     first, second = (row["period"].split(" to ") for row in rows[:2])
     assert first[1] < second[0], "test periods follow one another"
-    assert "need" in refused(capsys, "backtest", "--data", folder, *SMALL, "--folds", 50)
+    assert "need" in refused(capsys, main, "backtest", "--data", folder, *SMALL, "--folds", 50)
 
 
 def test_compare_says_what_a_part_is_worth(capsys, tmp_path, folder):
@@ -213,9 +195,9 @@ def _range():
 
 
 def test_runs_that_are_not_there_or_are_finished(capsys, tmp_path, finished):
-    assert "no run" in refused(capsys, "forecast", "--runs-dir", tmp_path, "--ticker", "S00")
-    assert "not a run" in refused(capsys, "evaluate", "--run", tmp_path, "--data", "sample")
-    assert "finished" in refused(capsys, "train", "--resume", finished)
+    assert "no run" in refused(capsys, main, "forecast", "--runs-dir", tmp_path, "--ticker", "S00")
+    assert "not a run" in refused(capsys, main, "evaluate", "--run", tmp_path, "--data", "sample")
+    assert "finished" in refused(capsys, main, "train", "--resume", finished)
 
 
 def test_a_damaged_checkpoint(capsys, tmp_path, finished):
@@ -223,4 +205,4 @@ def test_a_damaged_checkpoint(capsys, tmp_path, finished):
     for file in (run / "checkpoints" / "best").rglob("*"):
         if file.is_file():
             file.write_bytes(file.read_bytes()[:100])
-    assert "checkpoint" in refused(capsys, "forecast", "--run", run, "--ticker", "S00")
+    assert "checkpoint" in refused(capsys, main, "forecast", "--run", run, "--ticker", "S00")

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flax_projects.stocks.config import LEVELS, Config
-from flax_projects.stocks.model import Forecaster, ReversibleNorm, ascending_quantiles, rotate, softplus
+from flax_projects.stocks.model import Forecaster, ReversibleNorm, ascending_quantiles, softplus
 from flax_projects.stocks.step import pinball_loss
 
 LOOKBACK, HORIZON, FEATURES = 10, 4, 3
@@ -115,23 +115,6 @@ def test_reversing_undoes_the_normalization_of_differences_exactly():
         scale = norm.reverse_scale(same_day, feature)[:, 1:]
         expected = inputs[:, 1:, feature] - inputs[:, :-1, feature]
         np.testing.assert_allclose(differences * scale, expected, rtol=1e-4, atol=1e-5)
-
-
-def test_rotated_products_depend_on_the_distance_of_two_days_alone():
-    one, other = jax.random.normal(jax.random.key(0), (2, 8))
-    repeated = [rotate(jnp.broadcast_to(vector, (1, 20, 1, 8)))[0, :, 0] for vector in (one, other)]
-    products = np.asarray(repeated[0] @ repeated[1].T)
-    for distance in range(-19, 20):
-        diagonal = np.diagonal(products, distance)
-        np.testing.assert_allclose(diagonal, diagonal[0], rtol=1e-4, atol=1e-5)
-    assert np.ptp(products[0]) > 0.1
-    np.testing.assert_allclose(np.linalg.norm(repeated[0], axis=-1), np.linalg.norm(one), rtol=1e-5)
-
-
-def test_a_rotation_by_hand():
-    heads = jnp.array([1.0, 0.0]).reshape(1, 1, 1, 2)
-    turned = rotate(jnp.tile(heads, (1, 3, 1, 1)))[0, :, 0]
-    np.testing.assert_allclose(turned, [[np.cos(day), np.sin(day)] for day in range(3)], atol=1e-6)
 
 
 @pytest.mark.parametrize(("normalization", "positions"), KINDS)

@@ -66,7 +66,7 @@ class Verb:
     function: str
     options: Any
 
-    def parser(self, arguments: Sequence[str]) -> Any:
+    def parser(self, project: str, arguments: Sequence[str]) -> Any:
         return self.options
 
     def run(self, project: str, options: Any) -> Any:
@@ -96,11 +96,11 @@ class RecipeVerb(Verb):
 
     presets: Mapping[str, Any]
 
-    def parser(self, arguments: Sequence[str]) -> Any:
-        preset = _preset_named(arguments) or next(iter(self.presets))
+    def parser(self, project: str, arguments: Sequence[str]) -> Any:
+        preset = _value_of("--preset", arguments) or next(iter(self.presets))
         if preset not in self.presets:
             raise InputError(f"--preset must be one of {', '.join(self.presets)}; got {preset!r}")
-        default, flat = self.presets[preset], tyro.conf.arg(name="")
+        default, flat = self.default(preset, project, arguments), tyro.conf.arg(name="")
         about = tyro.conf.arg(help="Sets the defaults of the options of the configuration.")
         return dataclasses.make_dataclass(
             "Recipe",
@@ -114,6 +114,10 @@ class RecipeVerb(Verb):
             namespace={"json": property(lambda recipe: recipe.options.json)},
         )
 
+    def default(self, preset: str, project: str, arguments: Sequence[str]) -> Any:
+        """The configuration that flags change."""
+        return self.presets[preset]
+
     def run(self, project: str, recipe: Any) -> Any:
         return _load(self.function)(recipe.config, recipe.options)
 
@@ -123,7 +127,7 @@ class TrainOptions:
     """Where the run goes, or which one goes on."""
 
     resume: Annotated[str | None, tyro.conf.arg(metavar="RUN")] = None
-    """Continue this run (or `last`), with the options it has."""
+    """Continue this run (or `last`), with the options it has; those that say where to compute may be changed."""
     runs_dir: Path | None = None
     """Where runs are kept (default: $DL_RUNS_DIR, else ./runs)."""
     json: bool = False
@@ -138,14 +142,17 @@ class TrainVerb(RecipeVerb):
     help: str = "Train, test once, and write a report."
     options: Any = TrainOptions
 
+    def default(self, preset: str, project: str, arguments: Sequence[str]) -> Any:
+        """The preset, or what the run to be resumed was started with."""
+        run, runs_dir = (_value_of(flag, arguments) for flag in ("--resume", "--runs-dir"))
+        if run is None or arguments[0] != self.name:
+            return self.presets[preset]
+        return read_config(find_run(run, Path(runs_dir) if runs_dir else None, project), type(self.presets[preset]))
+
     def run(self, project: str, recipe: Any) -> Any:
-        config, options, resume = recipe.config, recipe.options, None
-        if options.resume is not None:
-            if config != self.presets[recipe.preset]:
-                raise InputError("--resume takes every option from the run; give no other beside it")
-            resume = find_run(options.resume, options.runs_dir, project)
-            config = read_config(resume, type(config))
-        path = _load(self.function)(config, runs_dir=options.runs_dir, resume=resume)
+        options = recipe.options
+        resume = options.resume and find_run(options.resume, options.runs_dir, project)
+        path = _load(self.function)(recipe.config, runs_dir=options.runs_dir, resume=resume)
         return {"path": path, "summary": read_summary(path)}
 
     def show(self, result: Any) -> None:
@@ -235,7 +242,7 @@ def _stdout_on_stderr() -> Iterator[None]:
 
 def _parse(project: str, description: str, verbs: Sequence[Verb], arguments: Sequence[str]) -> tuple[Verb, Any]:
     parsers = {
-        verb.name: Annotated[verb.parser(arguments), tyro.conf.subcommand(verb.name, description=verb.help)]
+        verb.name: Annotated[verb.parser(project, arguments), tyro.conf.subcommand(verb.name, description=verb.help)]
         for verb in verbs
     }
     chosen = next((verb for verb in verbs if arguments and arguments[0] == verb.name), None)
@@ -271,12 +278,12 @@ def _tyro(prog: str, description: str, parser: Any, arguments: Sequence[str]) ->
         raise InputError(message.partition(" Argument helptext")[0]) from None
 
 
-def _preset_named(arguments: Sequence[str]) -> str | None:
-    """The value of --preset, needed before parsing because it sets the defaults of the other options."""
+def _value_of(flag: str, arguments: Sequence[str]) -> str | None:
+    """The value of a flag that is needed before parsing, because it sets the defaults of other options."""
     for position, argument in enumerate(arguments):
-        if argument.startswith("--preset="):
+        if argument.startswith(f"{flag}="):
             return argument.partition("=")[2]
-        if argument == "--preset" and position + 1 < len(arguments):
+        if argument == flag and position + 1 < len(arguments):
             return arguments[position + 1]
     return None
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 Device = Literal["auto", "cpu", "gpu", "tpu"]
 Precision = Literal["fp32", "bf16", "fp16"]
@@ -11,6 +11,9 @@ Precision = Literal["fp32", "bf16", "fp16"]
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
     """Options every project has; a project adds its own fields and its presets."""
+
+    changeable: ClassVar[frozenset[str]] = frozenset({"device"})
+    """Options that may be others when a run is resumed: they say where to compute, and not what."""
 
     data: str = "hub"
     """`sample` (made on the spot), `hub` (the public source), or a path."""

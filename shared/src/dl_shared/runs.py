@@ -119,6 +119,9 @@ def read_history(path: Path) -> list[dict[str, Any]]:
 class Run:
     """A run in progress. `with Run.start(...) as run:` records how it ended, however it ended."""
 
+    follows = False
+    """Whether another process keeps this run, so that scoring and drawing are left to it."""
+
     def __init__(self, path: Path, summary: dict[str, Any], *, resumed: bool) -> None:
         self.path = path
         self.summary = summary
@@ -126,11 +129,6 @@ class Run:
         self.stop_requested = False
         self.checkpoints = path / "checkpoints"
         self._lock = _lock(path)
-
-    @property
-    def follows(self) -> bool:
-        """Whether another process keeps this run, so that scoring and drawing are left to it."""
-        return isinstance(self, Follower)
 
     @classmethod
     def start(
@@ -149,13 +147,13 @@ class Run:
 
         Args:
             project: the console script's name.
-            config: a frozen dataclass with a `seed`.
+            config: every option of the run.
             task: whose metric names the summary uses, such as `cifar10`.
             framework: what the project is written in, such as `flax`.
             primary: the metric that decides between runs.
             higher_is_better: its direction.
             runs_dir: see `runs_root`.
-            resume: a run directory, or `last`; its options must equal `config`.
+            resume: a run directory, or `last`; its options must equal `config`, but for those that it calls changeable.
 
         Raises:
             InputError: if the run to resume is missing, damaged, finished, in use, or has other options.
@@ -164,7 +162,7 @@ class Run:
 
         options = json.loads(json.dumps(dataclasses.asdict(config), default=str))
         if resume is not None:
-            return cls._take_up(find_run(resume, runs_dir, project), project, options)
+            return cls._take_up(find_run(resume, runs_dir, project), project, options, config.changeable)
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
         path = runs_root(runs_dir) / project / f"{stamp}-{secrets.token_hex(3)}"
         (path / "checkpoints").mkdir(parents=True)
@@ -188,8 +186,8 @@ class Run:
         return run
 
     @classmethod
-    def _take_up(cls, path: Path, project: str, options: dict[str, Any]) -> "Run":
-        from dl_shared.files import read_json
+    def _take_up(cls, path: Path, project: str, options: dict[str, Any], changeable: frozenset[str]) -> "Run":
+        from dl_shared.files import read_json, write_json
 
         summary = read_summary(path)
         if summary["project"] != project:
@@ -197,9 +195,13 @@ class Run:
         if summary["status"] == "finished":
             raise InputError(f"{path} is finished; there is nothing to resume")
         recorded = read_json(path / "config.json")
-        if changed := sorted(name for name in options if recorded.get(name) != options[name]):
-            raise InputError(f"{path} was started with other options: {', '.join(changed)}")
+        changed = {name for name in options if recorded.get(name) != options[name]}
+        if fixed := sorted(changed - changeable):
+            may = ", ".join(sorted(changeable))
+            raise InputError(f"{path} was started with other options: {', '.join(fixed)}; only {may} may change")
         run = cls(path, summary, resumed=True)
+        if changed:
+            write_json(path / "config.json", options)
         run.summary.update(status="running", error=None)
         run._write_summary()
         return run
@@ -349,6 +351,8 @@ class Follower(Run):
 
     Where several processes train as one, the first starts the run, tells the others its path, and these follow it.
     """
+
+    follows = True
 
     def __init__(self, path: Path, *, resumed: bool) -> None:
         self.path = path

@@ -1,7 +1,7 @@
 """The options that all projects of this package have."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from dl_shared.config import TrainConfig
 
@@ -9,6 +9,8 @@ from dl_shared.config import TrainConfig
 @dataclass(frozen=True, kw_only=True)
 class FlaxConfig(TrainConfig):
     """Options of the loop and of the devices; a project adds its own."""
+
+    changeable: ClassVar[frozenset[str]] = TrainConfig.changeable | {"devices", "distributed", "checkpoint_seconds"}
 
     precision: Literal["fp32", "bf16"] = "fp32"
     """Number format of the forward and backward pass; weights, sums and statistics stay in fp32."""

@@ -7,6 +7,7 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from dl_shared.errors import InputError
+from flax_projects.config import FlaxConfig
 
 DATA_AXIS = "data"
 
@@ -32,6 +33,11 @@ def data_mesh(kind: str, batch_size: int, count: int = 0) -> Mesh:
     if batch_size % len(devices):
         raise InputError(f"batches of {batch_size} cannot be split over {len(devices)} devices; change --batch-size")
     return jax.make_mesh((len(devices),), (DATA_AXIS,), axis_types=(AxisType.Auto,), devices=devices)
+
+
+def training_mesh(config: FlaxConfig) -> Mesh:
+    """The devices that a configuration asks for; raises what `data_mesh` does."""
+    return data_mesh(config.device, config.batch_size, config.devices)
 
 
 def split_rows(mesh: Mesh) -> NamedSharding:

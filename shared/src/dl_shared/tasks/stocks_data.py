@@ -138,17 +138,6 @@ class Data:
             histories[ticker] = history.close, np.searchsorted(history.dates, dates)
         return forecast_baselines(histories, self.horizon)
 
-    def latest(self, ticker: str) -> tuple[Float32[np.ndarray, "1 lookback features"], float, np.datetime64]:
-        """The newest window of a ticker, its base price in dollars and its day t: what a forecast starts from.
-
-        Raises:
-            InputError: if there is no such ticker, or its history is shorter than a window.
-        """
-        if ticker not in self.histories:
-            raise InputError(f"no ticker {ticker} in {self.source}; choose from {', '.join(self.histories)}")
-        history = self.histories[ticker]
-        return history.latest(self.train.lookback, self.scaler), float(history.close[-1]), history.dates[-1]
-
 
 def load(
     source: str,

@@ -128,9 +128,7 @@ def make_train_steps(graph: nnx.GraphDef, config: Config, *, steps_per_epoch: in
                 label_smoothing=config.label_smoothing,
                 rngs=nnx.Rngs(dropout=jax.random.fold_in(keys.dropout, step)),
             )
-            average = jax.tree.map(
-                lambda mean, new: config.ema * mean + (1 - config.ema) * new, state.average, nnx.state(model)
-            )
+            average = optax.incremental_update(nnx.state(model), state.average, 1 - config.ema)
             return TrainState(nnx.state((model, optimizer)), average, state.loss_sum + loss, state.correct + correct)
 
         state = state._replace(

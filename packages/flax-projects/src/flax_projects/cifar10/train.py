@@ -23,7 +23,7 @@ from flax_projects.cifar10.convolution import fastest_convolution
 from flax_projects.cifar10.model import Network, whitening_filters
 from flax_projects.cifar10.optimizer import make_optimizer
 from flax_projects.cifar10.step import TrainState, keys_of, make_predict, make_train_steps, predict_all
-from flax_projects.devices import data_mesh, device_name, whole
+from flax_projects.devices import device_name, training_mesh, whole
 from flax_projects.loop import fit
 from flax_projects.processes import start_run, wait_for_all
 
@@ -58,7 +58,7 @@ def fit_and_predict(
     config: Config, data: cifar10.Data, run: Run
 ) -> tuple[Float[np.ndarray, "validation classes"], Float[np.ndarray, "test classes"]]:
     """Train, then the probabilities that the best model gives the validation and the test images."""
-    mesh = data_mesh(config.device, config.batch_size, config.devices)
+    mesh = training_mesh(config)
     say(f"{len(data.train):,} training images, {device_name(mesh)}, {config.precision}")
     with Checkpoints(run.checkpoints) as checkpoints:
         learner = Learner(config, data, mesh)

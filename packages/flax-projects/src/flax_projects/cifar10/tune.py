@@ -7,7 +7,7 @@ from dl_shared.tasks import cifar10
 from dl_shared.tuning import Choice, Float, Report, Space, TuneOptions, tune
 from flax_projects.cifar10.config import Config
 from flax_projects.cifar10.train import PROJECT, Learner
-from flax_projects.devices import data_mesh
+from flax_projects.devices import training_mesh
 from flax_projects.loop import train_epochs
 
 SPACE: Space = {
@@ -29,7 +29,7 @@ def search(config: Config, options: TuneOptions) -> dict[str, Any]:
 def objective(config: Config, report: Report) -> float:
     """Validation accuracy at the end of training."""
     data = cifar10.load(config.data, seed=config.seed)
-    learner = Learner(config, data, data_mesh(config.device, config.batch_size, config.devices))
+    learner = Learner(config, data, training_mesh(config))
     accuracy = math.nan
     for epoch, scores in enumerate(train_epochs(learner), start=1):
         accuracy = scores["accuracy"]

@@ -127,9 +127,7 @@ def make_train_steps(graph: nnx.GraphDef, config: Config, *, steps_per_epoch: in
             model, optimizer = nnx.merge(graph, state.trained)
             rngs = nnx.Rngs(dropout=jax.random.fold_in(keys.dropout, step))
             loss, carry = train_step(model, optimizer, ids, state.carry, rngs)
-            average = jax.tree.map(
-                lambda mean, new: config.ema * mean + (1 - config.ema) * new, state.average, nnx.state(model)
-            )
+            average = optax.incremental_update(nnx.state(model), state.average, 1 - config.ema)
             return TrainState(nnx.state((model, optimizer)), average, carry, state.loss_sum + loss)
 
         # Nothing is carried over the end of an epoch, where every stream jumps to another place.

@@ -16,7 +16,7 @@ from dl_shared.progress import say
 from dl_shared.runs import Run
 from dl_shared.tasks import shakespeare
 from flax_projects.checkpoints import Checkpoints
-from flax_projects.devices import data_mesh, device_name, split_rows, whole
+from flax_projects.devices import device_name, split_rows, training_mesh, whole
 from flax_projects.loop import fit
 from flax_projects.processes import start_run, wait_for_all
 from flax_projects.shakespeare.config import Config
@@ -76,7 +76,7 @@ def train(config: Config, *, runs_dir: Path | None = None, resume: str | Path | 
 
 def fit_writer(config: Config, data: shakespeare.Data, run: Run) -> Writer:
     """Train; returns the best model, ready to score and to write."""
-    mesh = data_mesh(config.device, config.batch_size, config.devices)
+    mesh = training_mesh(config)
     say(f"{len(data.train):,} characters to learn from, {device_name(mesh)}, {config.precision}")
     if not run.follows:
         save_vocabulary(run.path, data.vocab)

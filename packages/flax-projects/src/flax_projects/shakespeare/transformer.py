@@ -14,9 +14,10 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Bool, Float, Int
 
+from flax_projects.rotary import rotate
 from flax_projects.shakespeare.products import Linear, normalized, sums, transpose
 
-WAVELENGTH = 10_000.0  # characters, of the slowest rotation
+ROTARY_BASE = 10_000.0  # the slowest pair of numbers hardly turns within a context
 
 
 class Memory(NamedTuple):
@@ -67,8 +68,10 @@ class Attention(nnx.Module):
         values = jnp.concatenate([jax.lax.stop_gradient(carry.values), values], axis=1)
         block = self.context if time % self.context == 0 else time
         outputs = attend(
-            windows(rotate(queries, self.context + jnp.arange(time)), size=block, stride=block),
-            windows(rotate(keys, jnp.arange(self.context + time)), size=self.context + block, stride=block),
+            windows(rotate(queries, self.context + jnp.arange(time), base=ROTARY_BASE), size=block, stride=block),
+            windows(
+                rotate(keys, jnp.arange(self.context + time), base=ROTARY_BASE), size=self.context + block, stride=block
+            ),
             windows(values, size=self.context + block, stride=block),
             visible(time, self.context, block, carry.filled)[:, :, None],
         )
@@ -130,23 +133,6 @@ def visible(
     place = block * jnp.arange(time // block)[:, None] + key  # in memory and new characters together
     there = place >= context - filled[:, None, None]
     return near & there[:, :, None]
-
-
-def rotate(
-    vectors: Float[Array, "batch time heads features"], positions: Int[Array, " time"]
-) -> Float[Array, "batch time heads features"]:
-    """Turn the two halves of each vector against each other, by an angle that grows with its position.
-
-    The scalar product of two vectors so turned depends on their positions by the difference only (arXiv:2104.09864,
-    equation 15).
-    """
-    half = vectors.shape[-1] // 2
-    frequencies = WAVELENGTH ** (-jnp.arange(half) / half)
-    angles = (positions[:, None] * frequencies)[:, None]
-    cos, sin = jnp.cos(angles), jnp.sin(angles)
-    first, second = jnp.split(vectors.astype(jnp.float32), 2, axis=-1)
-    turned = jnp.concatenate([first * cos - second * sin, first * sin + second * cos], axis=-1)
-    return turned.astype(vectors.dtype)
 
 
 @jax.custom_vjp

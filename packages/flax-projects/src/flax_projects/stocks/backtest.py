@@ -14,7 +14,7 @@ from dl_shared.files import atomic_path
 from dl_shared.metrics.forecasting import diebold_mariano, score_forecasts, score_intervals, to_prices
 from dl_shared.plots.forecasting import skill_by_period
 from dl_shared.progress import say
-from flax_projects.devices import data_mesh
+from flax_projects.devices import training_mesh
 from flax_projects.stocks.calibration import Quantiles
 from flax_projects.stocks.config import LEVELS, Config
 from flax_projects.stocks.options import BacktestOptions
@@ -26,7 +26,7 @@ Scores = dict[str, dict[str, Any]]  # by method
 
 def backtest(config: Config, options: BacktestOptions) -> list[dict[str, Any]]:
     """Train and test each fold; writes backtest.csv and backtest.png. One row for each period, and one for all."""
-    mesh = data_mesh(config.device, config.batch_size, config.devices)
+    mesh = training_mesh(config)
     whole = load_data(config)
     dates = np.concatenate([history.dates for history in whole.histories.values()])
     cuts = rolling_origin(

@@ -16,7 +16,7 @@ from dl_shared.metrics.forecasting import block_weights, coverage, pinball_loss
 from dl_shared.plots.forecasting import worth_bars
 from dl_shared.progress import say
 from dl_shared.tasks.stocks import Data
-from flax_projects.devices import data_mesh
+from flax_projects.devices import training_mesh
 from flax_projects.stocks.config import LEVELS, Config, Normalization, Positions
 from flax_projects.stocks.options import CompareOptions
 from flax_projects.stocks.train import MEDIAN, fit_quietly, load_data
@@ -60,7 +60,7 @@ def compare(config: Config, options: CompareOptions) -> list[dict[str, Any]]:
     interval of that difference, over the same test windows; of one training each, so the spread of trainings is not in
     it. `skill` is of log returns in units of `target_scale`, as in validation.
     """
-    mesh = data_mesh(config.device, config.batch_size, config.devices)
+    mesh = training_mesh(config)
     whole = load_data(config)
     rows: list[dict[str, Any]] = []
     reference: Float[np.ndarray, "days two"] | None = None

@@ -17,9 +17,10 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
+from flax_projects.rotary import rotate
 from flax_projects.stocks.config import LEVELS, Config
 
-ROTARY_BASE = 100.0  # the slowest pair of numbers turns once in about 600 days, the fastest once in six
+ROTARY_BASE = 100.0  # small, because a window has some dozens of days where a text has thousands of tokens
 PRIOR_DAYS = 10.0
 NORMAL_STEPS = [
     (NormalDist().inv_cdf(high) - NormalDist().inv_cdf(low)) / math.log(2) for low, high in pairwise(LEVELS)
@@ -79,19 +80,6 @@ class ReversibleNorm(nnx.Module):
         return statistics.deviation[..., feature] * jnp.exp(-self.log_gain[...][feature])
 
 
-def rotate(heads: Heads, base: float = ROTARY_BASE) -> Heads:
-    """Rotary positions (Su et al. 2021, "RoFormer", arXiv:2104.09864, equation 15).
-
-    Number i of the first half of a head and number i of the second are a point in the plane, turned by
-    day * base^(-2i/size). The product of two turned vectors depends on their days through the distance alone.
-    """
-    days, half = heads.shape[1], heads.shape[-1] // 2
-    angles = jnp.arange(days)[:, None] * base ** (-jnp.arange(half) / half)
-    cos, sin = jnp.cos(angles)[:, None].astype(heads.dtype), jnp.sin(angles)[:, None].astype(heads.dtype)
-    x, y = heads[..., :half], heads[..., half:]
-    return jnp.concatenate([x * cos - y * sin, x * sin + y * cos], axis=-1)
-
-
 class CausalAttention(nnx.Module):
     """Each day gathers from the days of its window up to itself.
 
@@ -113,7 +101,8 @@ class CausalAttention(nnx.Module):
         query, key, value = jnp.moveaxis(projected, 2, 0)
         query, key = self.query_norm(query), self.key_norm(key)
         if self.rotary:
-            query, key = rotate(query), rotate(key)
+            place = jnp.arange(days)
+            query, key = (rotate(vectors, place, base=ROTARY_BASE) for vectors in (query, key))
         gathered = jax.nn.dot_product_attention(query, key, value, is_causal=True)
         return self.out(gathered.reshape(batch, days, width))
 

@@ -20,9 +20,10 @@ from dl_shared.progress import say
 from dl_shared.runs import Run
 from dl_shared.tasks import stocks
 from flax_projects.checkpoints import Checkpoints
-from flax_projects.devices import data_mesh, device_name, whole
+from flax_projects.devices import device_name, training_mesh, whole
 from flax_projects.loop import fit, train_epochs
 from flax_projects.processes import start_run, wait_for_all
+from flax_projects.stocks.calibration import stretch_intervals
 from flax_projects.stocks.config import LEVELS, Config
 from flax_projects.stocks.ensemble import Ensemble, make_model, predictor
 from flax_projects.stocks.step import Members, TrainState, make_members, make_series, make_train_steps
@@ -49,7 +50,7 @@ def train(config: Config, *, runs_dir: Path | None = None, resume: str | Path | 
         stocks.record_data(run, data)
         for note in data.notes:
             say(note)
-        mesh = data_mesh(config.device, config.batch_size, config.devices)
+        mesh = training_mesh(config)
         say(f"{len(data.train):,} training windows of {len(data.train.tickers)} companies, {device_name(mesh)}")
         learner = Learner(config, data, mesh)
         with Checkpoints(run.checkpoints) as checkpoints:
@@ -63,7 +64,8 @@ def train(config: Config, *, runs_dir: Path | None = None, resume: str | Path | 
 def report(run: Run, data: stocks.Data, ensemble: Ensemble) -> None:
     """Keep the ensemble and score the test part, with the raw intervals beside the calibrated ones."""
     raw = replace(ensemble, stretch=None).forecast(data.test)
-    calibrated = ensemble.forecast(data.test)
+    assert ensemble.stretch is not None
+    calibrated = stretch_intervals(raw, ensemble.stretch)
     validation = ensemble.forecast(data.validation)
     if run.follows:
         return

@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from dl_shared.tuning import Choice, Float, Report, Space, TuneOptions, tune
-from flax_projects.devices import data_mesh
+from flax_projects.devices import training_mesh
 from flax_projects.loop import train_epochs
 from flax_projects.stocks.config import Config
 from flax_projects.stocks.train import PROJECT, Learner, load_data
@@ -35,7 +35,7 @@ def search(config: Config, options: TuneOptions) -> dict[str, Any]:
 
 def objective(config: Config, report: Report) -> float:
     """The lowest validation loss of any epoch, by the whole ensemble."""
-    learner = Learner(config, load_data(config), data_mesh(config.device, config.batch_size, config.devices))
+    learner = Learner(config, load_data(config), training_mesh(config))
     lowest = math.inf
     for epoch, scores in enumerate(train_epochs(learner), start=1):
         report(scores["loss"], step=epoch)  # does not return where training has diverged
