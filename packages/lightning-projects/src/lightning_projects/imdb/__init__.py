@@ -1,0 +1,1 @@
+"""lightning-imdb: sentiment of film reviews with a fine-tuned transformer in PyTorch Lightning."""

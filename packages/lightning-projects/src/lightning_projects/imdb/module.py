@@ -1,0 +1,156 @@
+"""The optimization loop, written by hand: what happens between a batch and the next weights.
+
+Lightning's automatic optimization would hide what fine-tuning is made of; here one `training_step` is one update.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from pytorch_lightning.strategies import ParallelStrategy
+from torch import Tensor, nn
+
+from lightning_projects.imdb.config import Config
+from lightning_projects.imdb.data import Part, Step
+from lightning_projects.imdb.model import count_layers
+from lightning_projects.imdb.optimizer import make_optimizer, share_of_peak
+from lightning_projects.processes import count_processes, sum_over_processes
+
+
+class Tally:
+    """Sums over the reviews seen so far, from which exact figures are made, however they came in batches."""
+
+    def __init__(self) -> None:
+        self.sums = torch.zeros(5)
+        """Loss; then reviews: true positives, false positives, false negatives, true negatives."""
+
+    def add(
+        self,
+        losses: Float[Tensor, " reviews"],
+        logits: Float[Tensor, "reviews 2"],
+        labels: Int[Tensor, " reviews"],
+        weights: Float[Tensor, " reviews"],
+    ) -> None:
+        """Count a batch; a review of weight 0 counts for nothing."""
+        predicted, actual = logits.argmax(1).bool(), labels.bool()
+        kinds = torch.stack(
+            [losses, predicted & actual, predicted & ~actual, ~predicted & actual, ~predicted & ~actual]
+        )
+        self.sums = self.sums.to(losses.device) + (kinds * weights).sum(1)
+
+    def scores(self) -> dict[str, Tensor]:
+        """`loss` (nats), `accuracy`, and of the class positive `precision`, `recall` and `f1`, over all processes."""
+        loss, hits, alarms, misses, rejections = sum_over_processes(self.sums)
+        count = hits + alarms + misses + rejections
+        return {
+            "loss": loss / count,
+            "accuracy": (hits + rejections) / count,
+            "precision": hits / (hits + alarms).clamp(min=1),
+            "recall": hits / (hits + misses).clamp(min=1),
+            "f1": 2 * hits / (2 * hits + alarms + misses).clamp(min=1),
+        }
+
+
+class Classifier(pl.LightningModule):
+    """The network in training.
+
+    Args:
+        config: of the run.
+        network: before its first step.
+        total_steps: of the whole training, over which the learning rate rises and falls.
+    """
+
+    def __init__(self, config: Config, network: nn.Module, total_steps: int) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        # A network that was loaded is in evaluation mode, and Lightning keeps the mode it finds.
+        self.config, self.network, self.total_steps = config, network.train(), total_steps
+        self.trained, self.validated = Tally(), Tally()
+
+    def forward(self, part: Part) -> Float[Tensor, "reviews 2"]:
+        return self.network(input_ids=part.input_ids, attention_mask=part.mask.long()).logits.float()
+
+    def on_train_epoch_start(self) -> None:
+        self.trained = Tally()
+
+    def on_train_batch_start(self, batch: Step, batch_idx: int) -> None:
+        # Dropout draws from torch's own generator: let it draw a function of the step, also after a resumption.
+        step = (self.config.seed, self.global_step, self.global_rank)
+        torch.manual_seed(int(np.random.SeedSequence(step).generate_state(1)[0]))
+
+    def training_step(self, batch: Step, batch_idx: int) -> None:
+        """One update: gradients of all parts, added up; clipping; AdamW; the next learning rate.
+
+        Each review weighs the same, in a last batch that is not full as well: losses are summed, and divided by the
+        reviews that the step has in all parts and processes.
+        """
+        optimizer, schedule = self.optimizers(), self.lr_schedulers()
+        assert not isinstance(optimizer, list)
+        total = torch.zeros((), device=self.device)
+        for number, part in enumerate(batch.parts, start=1):
+            with self.gradients_kept_here(number < len(batch.parts)):
+                logits = self(part)
+                losses = F.cross_entropy(logits, part.labels, reduction="none")
+                loss = (losses * part.weights).sum() / batch.reviews
+                # Processes average their gradients, which are shares of a sum.
+                self.manual_backward(loss * count_processes())
+            total += loss.detach()
+            self.trained.add(losses.detach(), logits.detach(), part.labels, part.weights)
+        self.clip(optimizer.optimizer)
+        optimizer.step()
+        optimizer.zero_grad()
+        schedule.step()  # type: ignore[union-attr,call-arg]
+        self.log("loss", total, prog_bar=True)
+
+    @contextlib.contextmanager
+    def gradients_kept_here(self, more: bool) -> Iterator[None]:
+        """Within, processes do not average their gradients where `more` parts are to come: once for a step will do."""
+        strategy = self.trainer.strategy
+        if more and isinstance(strategy, ParallelStrategy):
+            with strategy.block_backward_sync():
+                yield
+        else:
+            yield
+
+    def clip(self, optimizer: torch.optim.Optimizer) -> None:
+        """Scale the gradients down to a norm of at most `clip`."""
+        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+        if scaler is not None:  # fp16: the norm is that of the gradients themselves
+            scaler.unscale_(optimizer)
+        if self.config.clip:
+            nn.utils.clip_grad_norm_(self.parameters(), self.config.clip)
+
+    def on_train_epoch_end(self) -> None:
+        scores = self.trained.scores()
+        self.log_dict({f"train/{name}": scores[name] for name in ("loss", "accuracy")})
+
+    def on_validation_epoch_start(self) -> None:
+        self.validated = Tally()
+
+    def validation_step(self, batch: Part, batch_idx: int) -> None:
+        logits = self(batch)
+        losses = F.cross_entropy(logits, batch.labels, reduction="none")
+        self.validated.add(losses, logits, batch.labels, batch.weights)
+
+    def on_validation_epoch_end(self) -> None:
+        self.log_dict({f"validation/{name}": value for name, value in self.validated.scores().items()})
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["trained"] = sum_over_processes(self.trained.sums)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        if self.trainer.is_global_zero:  # for all processes together
+            self.trained.sums = checkpoint["trained"]
+
+    def configure_optimizers(self) -> Any:
+        """AdamW, slower in lower layers; the rates are set by hand after each step."""
+        optimizer = make_optimizer(self.network, count_layers(self.network), self.config)
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: share_of_peak(step, self.total_steps, self.config.warmup)
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

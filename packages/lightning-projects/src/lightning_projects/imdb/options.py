@@ -1,0 +1,76 @@
+"""What the verbs beside `train` can be asked."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from dl_shared.cli import RunOptions
+from lightning_projects.imdb.config import Preprocess
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictOptions(RunOptions):
+    """Say of reviews whether they are positive, with a finished run."""
+
+    reviews: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="REVIEW")] = ()
+    """Texts; `-` reads one review from each line of stdin."""
+    files: tuple[Path, ...] = ()
+    """Text files in UTF-8, one review in each."""
+
+    def __post_init__(self) -> None:
+        if not self.reviews and not self.files:
+            raise ValueError("give a review, `-` for stdin, or --files")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttentionOptions(RunOptions):
+    """Show what the model attends to, one page for each review, and test whether that decides."""
+
+    text: tuple[str, ...] = ()
+    """Reviews to look at."""
+    index: tuple[int, ...] = ()
+    """Numbers of reviews in the test part, from 0."""
+    data: str | None = None
+    """Whose test part: `sample`, `hub` or a path (default: what the run was trained on)."""
+    max_length: int = 0
+    """Tokens to look at (default: as many as in training)."""
+    reviews: int = 40
+    """Test reviews for the deletion test; 0 leaves it out."""
+    draws: int = 5
+    """Random orders of deletion for each review."""
+    seed: int = 0
+    """Chooses the reviews of the deletion test, and its random orders."""
+    output: Path | None = None
+    """Folder for the pages (default: RUN/attention)."""
+
+    def __post_init__(self) -> None:
+        if not self.text and not self.index:
+            raise ValueError("give --text or --index")
+        for name in ("max_length", "reviews", "seed"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+        if self.draws < 1:
+            raise ValueError(f"draws must be at least 1, got {self.draws}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareOptions:
+    """Train several models, or one with several kinds of preprocessing, under one recipe."""
+
+    models: tuple[str, ...] = ()
+    """Names as for --model (default: that of the recipe)."""
+    preprocessings: tuple[Preprocess, ...] = ()
+    """Each model is trained with each (default: that of the recipe)."""
+    output: Path = Path("comparison")
+    """Folder for the table, the pictures and the page."""
+    runs_dir: Path | None = None
+    """Where runs are kept (default: $DL_RUNS_DIR, else ./runs)."""
+    json: bool = False
+    """Print one JSON object on stdout, and everything else on stderr."""
+
+    def __post_init__(self) -> None:
+        for name in ("models", "preprocessings"):
+            if len(set(getattr(self, name))) < len(getattr(self, name)):
+                raise ValueError(f"{name} can be given once each")
