@@ -1,5 +1,6 @@
 """Pictures of language models and of labelled texts."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import matplotlib as mpl
@@ -109,7 +110,7 @@ def confident_mistakes(
     class_names: Sequence[str],
     *,
     count: int = 8,
-    columns: int = 96,
+    columns: int = 128,
 ) -> Figure:
     """The mistakes made with most confidence, most confident first; of a long text, its beginning and its end."""
     predicted = probabilities.argmax(axis=1)
@@ -137,9 +138,11 @@ def confident_mistakes(
 def _two_lines(text: str, columns: int) -> list[str]:
     """What can be printed of a text: all of it, or its beginning and its end."""
     plain = "".join(letter if letter.isprintable() else " " for letter in text)
-    if len(plain) <= 2 * columns:
-        return [plain[:columns], plain[columns:]]
-    return [plain[: columns - 4] + " ...", "... " + plain[-(columns - 4) :]]
+    lines = textwrap.wrap(plain, columns)
+    if len(lines) <= 2:
+        return lines
+    first, last = (textwrap.wrap(part, columns - 4) for part in (plain, plain[-(columns - 4) :]))
+    return [f"{first[0]} ...", f"... {' '.join(last).strip()}"]
 
 
 def _wrapped(text: str, columns: int) -> list[tuple[int, int]]:
