@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 from stocks_tools import OPTIONS, small, write_prices
 
+from dl_shared.data.prices import Prices
 from dl_shared.runs import read_summary
-from dl_shared.sample.prices import SIGNAL
+from dl_shared.sample.prices import SIGNAL, make_prices
 from dl_shared.tuning import Float
 from lightning_projects.stocks.cli import main
 from lightning_projects.stocks.config import LEVELS, PRESETS, Config
@@ -143,6 +144,24 @@ def test_an_empty_folder(capsys, tmp_path):
 def test_a_loss_that_is_not_finite_ends_the_run(capsys, tmp_path, folder):
     options = ["--learning-rate", "1e30", "--epochs", 2, "--runs-dir", tmp_path]
     assert "smaller --learning-rate" in refused(capsys, "train", "--data", folder, *SMALL, *options)
+
+
+def test_a_company_fetched_from_yahoo(capsys, tmp_path, monkeypatch):
+    """What yfinance makes of Yahoo's answers is tested in dl-shared; here a fetched history takes its way."""
+    asked = []
+
+    def fetch(tickers, *, start, end):
+        asked.append((*tickers, start))
+        frame = make_prices(seed=0, tickers=1, days=700).prices.frames["S00"]
+        return Prices(dict.fromkeys(tickers, frame), source="Yahoo Finance")
+
+    monkeypatch.setattr("dl_shared.data.yahoo.fetch_prices", fetch)
+    hub = ["--data", "hub", "--tickers", "AAPL", *SMALL, "--stride", 2, "--runs-dir", tmp_path]
+    assert call("train", *hub, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["test"]["mae"] > 0
+    assert call("forecast", "--runs-dir", tmp_path, "--ticker", "MSFT", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["rows"][0]["ticker"] == "MSFT"
+    assert asked == [("AAPL", "2000-01-01"), ("MSFT", "2000-01-01")]
 
 
 def test_no_network_for_the_hub(capsys, tmp_path, monkeypatch):

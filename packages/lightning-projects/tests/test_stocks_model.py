@@ -139,6 +139,14 @@ def test_the_schedule_by_hand():
     assert Regressor(tiny(warmup=0.0), network(), total_steps=1).share_of_peak(0) == 1
 
 
+def test_gradients_are_clipped_by_their_norm_together():
+    module = Regressor(tiny(clip=0.5), filled(network()), 10)
+    F.mse_loss(module(torch.randn(5, 7, 3)), 100 * torch.ones(5, 7, 4)).backward()
+    module.configure_gradient_clipping(module.configure_optimizers()["optimizer"])
+    norms = torch.stack([param.grad.norm() for param in module.parameters()])
+    torch.testing.assert_close(norms.norm(), torch.tensor(0.5))
+
+
 def test_matrices_decay_and_biases_do_not():
     groups = Regressor(tiny(weight_decay=0.3), network(), 10).configure_optimizers()["optimizer"].param_groups
     decays = {param.ndim: group["weight_decay"] for group in groups for param in group["params"]}

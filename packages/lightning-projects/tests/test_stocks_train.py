@@ -13,9 +13,11 @@ from stocks_tools import OPTIONS, small, write_prices
 
 from dl_shared.files import read_json
 from dl_shared.runs import find_run, read_history, read_summary
+from lightning_projects.fitting import make_trainer
 from lightning_projects.stocks.cli import main
 from lightning_projects.stocks.config import PRESETS, Config
-from lightning_projects.stocks.train import train
+from lightning_projects.stocks.data import StocksData
+from lightning_projects.stocks.train import load_data, make_module, train
 
 EPOCHS = 3
 
@@ -33,7 +35,9 @@ def training(folder):
 
 @pytest.fixture(scope="module")
 def uninterrupted(training, tmp_path_factory):
-    return training.whole(tmp_path_factory.mktemp("whole"))
+    runs = tmp_path_factory.mktemp("whole")
+    assert main(["train", *training.flags(runs)]) == 0
+    return find_run("last", runs)
 
 
 def test_a_run_records_its_cost_its_log_and_its_intervals(uninterrupted):
@@ -96,6 +100,19 @@ def test_two_processes_started_by_lightning_equal_one(folder, tmp_path, capsys):
     np.testing.assert_allclose(losses[0], losses[1], atol=1e-5)
     tables = [pq.read_table(run / "predictions.parquet").to_pandas().select_dtypes("number") for run in (one, two)]
     np.testing.assert_allclose(tables[0], tables[1], rtol=1e-4)
+
+
+def test_in_bfloat16_it_learns_what_it_learns_in_float32(folder, tmp_path):
+    losses = []
+    for precision in ("fp32", "bf16"):
+        config = small(folder, dropout=0.0, precision=precision)
+        datamodule = StocksData(config, load_data(config))
+        quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+        trainer = make_trainer(config, default_root_dir=tmp_path, **quiet)
+        trainer.fit(make_module(config, datamodule), datamodule)
+        losses.append([float(trainer.callback_metrics[name]) for name in ("train/loss", "validation/loss")])
+    assert losses[0] != losses[1]
+    np.testing.assert_allclose(losses[0], losses[1], rtol=0.02)
 
 
 def test_patience_ends_the_run_early_and_the_best_epoch_is_tested(folder, tmp_path):

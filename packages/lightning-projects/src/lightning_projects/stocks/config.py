@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from lightning_projects.config import LightningConfig
 
@@ -11,6 +12,8 @@ LEVELS = (0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95)  # of the quantiles; 
 @dataclass(frozen=True, kw_only=True)
 class Config(LightningConfig):
     """Options of `lightning-stocks train`. The defaults are the recipe for real prices on two CPU cores."""
+
+    changeable: ClassVar[frozenset[str]] = LightningConfig.changeable | {"threads"}
 
     epochs: int = 12
     """Validations at most; between two of them lies one in `stride` of the training windows."""

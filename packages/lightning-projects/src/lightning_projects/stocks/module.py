@@ -91,8 +91,8 @@ class Regressor(pl.LightningModule):
             self.trained.sums = checkpoint["trained"]
 
     def configure_gradient_clipping(self, optimizer: Any, *_: Any, **__: Any) -> None:
-        """By the norm of all gradients together, as the configuration asks."""
-        self.clip_gradients(optimizer, gradient_clip_val=self.config.clip, gradient_clip_algorithm="norm")
+        """By the norm of all gradients together. Lightning's own way refuses fused optimizers in bf16 too."""
+        torch.nn.utils.clip_grad_norm_(self.parameters(), self.config.clip)
 
     def configure_optimizers(self) -> Any:
         """AdamW on one cycle of the learning rate; biases do not decay."""
@@ -101,7 +101,10 @@ class Regressor(pl.LightningModule):
             {"params": [param for param in self.parameters() if param.ndim > 1], "weight_decay": config.weight_decay},
             {"params": [param for param in self.parameters() if param.ndim == 1], "weight_decay": 0.0},
         ]
-        optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
+        fused = (
+            config.precision != "fp16"
+        )  # there it would take back the scale of the gradients only after the clipping
+        optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, fused=fused)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: self.share_of_peak(step))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
