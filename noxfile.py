@@ -23,12 +23,18 @@ os.environ.setdefault(
     "UV_COMPILE_BYTECODE", "1"
 )  # or every import of a framework compiles it anew where caches are off
 
-FOLDERS = {"shared": "shared", "architectures": "packages/dl-architectures", "flax": "packages/flax-projects"}
+FOLDERS = {
+    "shared": "shared",
+    "architectures": "packages/dl-architectures",
+    "flax": "packages/flax-projects",
+    "lightning": "packages/lightning-projects",
+}
 FRAMEWORKS = [name for name in FOLDERS if name != "shared"]
 BENCHMARKS = {
     "shared": ["text_and_tables"],
     "architectures": ["dl_seq2seq", "sample_images", "cifar10_torch"],
     "flax": ["flax_cifar10", "flax_shakespeare", "flax_stocks"],
+    "lightning": ["lightning_cifar10", "lightning_imdb", "lightning_stocks"],
 }
 DEMO = Path("demo")
 

@@ -1,0 +1,99 @@
+"""Checkpoints that are whole or not there, hold tensors and plain values only, and outlive one that is damaged.
+
+`best.ckpt` is `ModelCheckpoint`'s. Where training stands is kept in `last/step=N.ckpt`, the two newest of them: should
+the newest turn out damaged, the one before is gone on from, and costs a little work.
+"""
+
+import io
+import pickle
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning.plugins.io import TorchCheckpointIO
+
+from dl_shared.errors import InputError
+from dl_shared.files import atomic_path
+from dl_shared.progress import say
+
+KEPT = 2
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Lightning's format; the file is on the disk, and complete, before it takes its name."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Write tensors and plain values.
+
+        Raises:
+            OSError: if the disk is full.
+        """
+        buffer = io.BytesIO()  # written by us, because torch turns a full disk into a RuntimeError
+        torch.save(checkpoint, buffer)
+        with atomic_path(Path(path)) as temporary:
+            temporary.write_bytes(buffer.getbuffer())
+
+
+def last_path(checkpoints: Path, step: int) -> Path:
+    """Where the checkpoint after `step` steps lies."""
+    return checkpoints / "last" / f"step={step:08d}.ckpt"
+
+
+def forget_older(checkpoints: Path) -> None:
+    """Delete all but the newest checkpoints."""
+    for path in _newest_first(checkpoints)[KEPT:]:
+        path.unlink(missing_ok=True)
+
+
+def find_last(checkpoints: Path) -> tuple[Path, int] | None:
+    """The newest checkpoint that can be read, and its step; None where there is none yet.
+
+    One that is damaged is named on stderr.
+
+    Raises:
+        InputError: if there are checkpoints, and none can be read.
+    """
+    found = _newest_first(checkpoints)
+    for path in found:
+        try:
+            return path, int(load_checkpoint(path)["global_step"])
+        except InputError as error:
+            say(f"note: {error}; trying the one before")
+    if found:
+        raise InputError(f"no checkpoint in {found[0].parent} can be read; start a new run")
+    return None
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """A checkpoint, on the CPU; nothing is unpickled but tensors and plain values.
+
+    Raises:
+        InputError: if it is damaged.
+    """
+    with explaining_damage(path):
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        if "state_dict" not in checkpoint:
+            raise KeyError("state_dict")
+    return checkpoint
+
+
+@contextmanager
+def explaining_damage(path: Path) -> Iterator[None]:
+    """What torch says of a file cut short or changed, or of another model's weights, in one line.
+
+    Raises:
+        InputError: naming the file.
+    """
+    try:
+        yield
+    except (EOFError, KeyError, TypeError, ValueError, RuntimeError, pickle.UnpicklingError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
+        raise InputError(f"the checkpoint {path} is damaged or of another model ({reason})") from error
+
+
+def _newest_first(checkpoints: Path) -> list[Path]:
+    found = [path for path in (checkpoints / "last").glob("step=*.ckpt") if re.fullmatch(r"step=\d{8,}", path.stem)]
+    return sorted(found, key=lambda path: int(path.stem.removeprefix("step=")), reverse=True)

@@ -1,0 +1,57 @@
+"""A finished run, applied to other images."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+
+from dl_shared.errors import InputError
+from dl_shared.runs import read_config, read_summary
+from dl_shared.tasks import cifar10
+from lightning_projects.checkpoints import load_checkpoint
+from lightning_projects.cifar10.config import Config
+from lightning_projects.cifar10.train import predict_probabilities, restore_network
+
+SIDE = 32
+
+
+def evaluate(options: Any) -> dict[str, Any]:
+    """Score a run on the test part of other data; kept under RUN/evaluations/."""
+    run = Path(options.run)
+    return cifar10.evaluate(run, options.data, load_predictor(run))
+
+
+def predict(options: Any) -> list[dict[str, Any]]:
+    """One row for each image file, in the order given: the likeliest class, and the probability of each.
+
+    Raises:
+        InputError: if a file is no image.
+    """
+    run = Path(options.run)
+    images = cifar10.read_image_files(options.images, SIDE)
+    probabilities = load_predictor(run)(images)
+    names = read_summary(run)["data"]["class_names"]
+    return [
+        {"file": str(file), "predicted": names[int(row.argmax())], "confidence": float(row.max())}
+        | {f"p({name})": float(value) for name, value in zip(names, row, strict=True)}
+        for file, row in zip(options.images, probabilities, strict=True)
+    ]
+
+
+def load_predictor(run: Path) -> Callable[[UInt8[np.ndarray, "n 32 32 3"]], Float[np.ndarray, "n classes"]]:
+    """The best model of a run, as a function from images to probabilities; one row for each image.
+
+    Raises:
+        InputError: if the run has no checkpoint yet, or it is damaged.
+    """
+    config = read_config(run, Config)
+    names = read_summary(run)["data"].get("class_names")
+    path = run / "checkpoints" / "best.ckpt"
+    if names is None or not path.exists():
+        raise InputError(f"{run} has no checkpoint yet; it writes the first after one epoch")
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    network = restore_network(config, load_checkpoint(path)["state_dict"], len(names)).to(device)
+    return lambda images: predict_probabilities(network, images, device, flip_test=config.flip_test)
