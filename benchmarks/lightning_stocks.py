@@ -11,11 +11,9 @@ which the same machine multiplies two large matrices in that format.
 """
 
 import argparse
-import contextlib
 import dataclasses
 import statistics
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,9 +22,9 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
-from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
+from torch_machine import DEVICE, DTYPES, Clock, machine_line, matrix_peak
 
 from dl_shared.data.windows import Windows
 from dl_shared.runs import Run
@@ -38,28 +36,7 @@ from lightning_projects.stocks.model import Forecaster
 from lightning_projects.stocks.module import Tally
 from lightning_projects.stocks.train import MONITOR, PROJECT, load_data, make_module
 
-DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 WARM_UP = 10
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
-
-
-class Clock(Callback):
-    """The moments at which steps ended."""
-
-    def __init__(self) -> None:
-        self.moments: list[float] = []
-
-    def on_train_batch_end(self, *_: Any) -> None:
-        self.tick()
-
-    def tick(self) -> None:
-        if DEVICE.type == "cuda":
-            torch.cuda.synchronize()
-        self.moments.append(time.perf_counter())
-
-    def seconds(self) -> list[float]:
-        return np.diff(self.moments[WARM_UP:]).tolist()
-
 
 Loop = Callable[[Config, stocks.Data], list[float]]
 
@@ -72,15 +49,16 @@ def main() -> None:
     arguments = parser.parse_args()
     config = dataclasses.replace(PRESETS[arguments.preset], data="sample", epochs=1, patience=0, stride=1)
     data = shortened(load_data(config), config, arguments.steps)
+    if config.threads:
+        torch.set_num_threads(config.threads)  # for the textbook's loop, and the matrix product, as well
     flops = training_flops(config, len(data.features))
     parameters = sum(param.numel() for param in Forecaster(config, features=len(data.features)).parameters())
-    print(f"{DEVICE}, torch {torch.__version__}, pytorch-lightning {pl.__version__}, {torch.get_num_threads()} threads")
     print(
         f"preset {arguments.preset}: {parameters:,} parameters, batches of {config.batch_size} windows of"
-        f" {config.lookback} days, {flops / 1e6:.2f} MFLOP a day, both ways"
+        f" {config.lookback} days, {flops / 1e3:.1f} kFLOP a day, both ways"
     )
-    peaks = {precision: matrix_peak(dtype) for precision, dtype in DTYPES.items()}
-    print(", ".join(f"matrix product {precision}: {peak / 1e9:.0f} GFLOP/s" for precision, peak in peaks.items()))
+    peaks = {precision: matrix_peak(precision) for precision in DTYPES}
+    print(machine_line(peaks))
     loops: dict[str, Loop] = {"bare loop": bare, "Trainer, as in a run": trainer}
     cases = [(name, loop, precision) for precision in DTYPES for name, loop in loops.items()]
     cases.append(("textbook Lightning", textbook, "fp32"))
@@ -127,7 +105,7 @@ def bare(config: Config, data: stocks.Data) -> list[float]:
         optimizer.step()
         scheduler.step()
         clock.tick()
-    return clock.seconds()
+    return clock.seconds(WARM_UP)
 
 
 def trainer(config: Config, data: stocks.Data) -> list[float]:
@@ -136,11 +114,10 @@ def trainer(config: Config, data: stocks.Data) -> list[float]:
     described: dict[str, Any] = {"task": "stocks", "framework": "lightning", "primary": "mae"}
     with (
         tempfile.TemporaryDirectory() as folder,
-        contextlib.redirect_stderr(None),
         Run.start(PROJECT, config, runs_dir=Path(folder), **described) as run,
     ):
         fit(make_module(config, datamodule), datamodule, config, run, monitor=MONITOR, mode="min", callbacks=(clock,))
-    return clock.seconds()
+    return clock.seconds(WARM_UP)
 
 
 class WindowByWindow(Dataset):
@@ -183,7 +160,7 @@ def textbook(config: Config, data: stocks.Data) -> list[float]:
     with tempfile.TemporaryDirectory() as folder:
         plain = pl.Trainer(max_epochs=1, default_root_dir=folder, callbacks=[clock], **quiet)
         plain.fit(Textbook(config, len(data.features)), loader)
-    return clock.seconds()
+    return clock.seconds(WARM_UP)
 
 
 def training_flops(config: Config, features: int) -> float:
@@ -191,17 +168,6 @@ def training_flops(config: Config, features: int) -> float:
     widths = [features, *[config.hidden] * (config.layers - 1)]
     weights = sum(4 * config.hidden * (width + config.hidden) for width in widths) + config.hidden * config.horizon
     return 3 * 2 * weights
-
-
-def matrix_peak(dtype: torch.dtype, size: int = 2048) -> float:
-    """Operations per second of a square matrix product, the best of ten."""
-    matrix = torch.ones(size, size, dtype=dtype, device=DEVICE)
-    seconds = []
-    for _ in range(10):
-        start = time.perf_counter()
-        (matrix @ matrix).sum().item()
-        seconds.append(time.perf_counter() - start)
-    return 2 * size**3 / min(seconds)
 
 
 if __name__ == "__main__":
