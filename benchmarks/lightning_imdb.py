@@ -80,6 +80,7 @@ def main() -> None:
         "Trainer, as in a run": (in_trainer, base),
         "Trainer, padded to the maximum": (in_trainer, dataclasses.replace(base, batches="padded")),
         "Trainer, fp32": (in_trainer, dataclasses.replace(base, precision="fp32")),
+        "Trainer, no dropout": (in_trainer, dataclasses.replace(base, dropout=0.0)),
         "Trainer, attention dropout": (in_trainer, dataclasses.replace(base, attention_dropout=0.1)),
     }
     if arguments.compile:

@@ -88,6 +88,14 @@ def test_a_step_in_parts_is_a_step_at_once_and_the_trainer_makes_the_steps_of_a_
     assert any(not torch.equal(value, untrained[name]) for name, value in reached.items())
 
 
+@pytest.mark.slow
+def test_a_compiled_network_learns_the_same(config):
+    config = dataclasses.replace(config, epochs=1, batches="length", accumulate=1)
+    reached, expected = (trained(dataclasses.replace(config, compile=compiled)) for compiled in (True, False))
+    for name, value in reached.items():
+        torch.testing.assert_close(value, expected[name], atol=1e-4, rtol=1e-2, msg=name)
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
