@@ -3,17 +3,17 @@
     python benchmarks/lightning_cifar10.py [--steps N] [--batch-size N] [--preset cpu]
 
 The first two rows make the same updates of the same network from the same loader: what is between them is Lightning,
-with the loggers, callbacks and checkpoints of a real run. The third is the loop of most tutorials: a `DataLoader` whose
-workers crop and mirror image by image, fp32, contiguous tensors, AdamW as it comes. All times are medians over the
-steps after the first three; loops take turns, so that a busy machine slows all. `of peak` is the share of the rate at
-which the same machine multiplies two large matrices in that format. A tiny network shows the Trainer's cost per step.
+with the loggers, callbacks and checkpoints of a real run. Then the same in fp32, and compiled. The last is the loop of
+most tutorials: a `DataLoader` whose workers crop and mirror image by image, fp32, contiguous tensors, AdamW as it
+comes. All times are medians over the steps after the first three; loops take turns, so that a busy machine slows all.
+`of peak` is the share of the rate at which the same machine multiplies two large matrices in that format. A tiny
+network shows the Trainer's cost per step.
 """
 
 import argparse
 import dataclasses
 import statistics
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,10 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
-from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
+from torch_machine import DEVICE, DTYPES, Clock, machine_line, matrix_peak
 
 from dl_shared.data.image_sets import Split
 from dl_shared.runs import Run
@@ -32,33 +32,12 @@ from dl_shared.tasks.cifar10 import Data
 from lightning_projects.cifar10.config import PRESETS, Config
 from lightning_projects.cifar10.data import CifarData, TrainLoader
 from lightning_projects.cifar10.model import MEAN, STD, Network
-from lightning_projects.cifar10.module import Classifier, Tally
+from lightning_projects.cifar10.module import Classifier, batch_sums
 from lightning_projects.cifar10.train import averaging, make_module
+from lightning_projects.exact import Tally
 from lightning_projects.fitting import fit
 
-DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 WARM_UP = 3
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
-
-
-class Clock(Callback):
-    """The moments at which steps ended."""
-
-    def __init__(self) -> None:
-        self.moments: list[float] = []
-
-    def on_train_batch_end(self, *_: Any) -> None:
-        self.tick()
-
-    def tick(self) -> None:
-        if DEVICE.type == "cuda":
-            torch.cuda.synchronize()
-        self.moments.append(time.perf_counter())
-
-    def seconds(self) -> list[float]:
-        return [
-            after - before for before, after in zip(self.moments[WARM_UP:-1], self.moments[WARM_UP + 1 :], strict=True)
-        ]
 
 
 def main() -> None:
@@ -72,26 +51,31 @@ def main() -> None:
     config = dataclasses.replace(preset, data="sample", batch_size=arguments.batch_size, epochs=1, patience=0)
     data = noise(config, arguments.steps + WARM_UP + 2)
     flops = training_flops(config)
-    print(f"{DEVICE}, torch {torch.__version__}, pytorch-lightning {pl.__version__}, {torch.get_num_threads()} threads")
+    peaks = {precision: matrix_peak(precision) for precision in DTYPES}
+    print(machine_line(peaks))
     print(f"preset {arguments.preset}, batches of {config.batch_size}, {flops / 1e9:.2f} GFLOP an image, both ways")
-    peaks = {precision: matrix_peak(dtype) for precision, dtype in DTYPES.items()}
-    for precision, peak in peaks.items():
-        print(f"matrix product, {precision}: {peak / 1e9:.0f} GFLOP/s")
-    loops = {"bare loop": bare, "Trainer, as in a run": trainer, "textbook Lightning": textbook}
-    seconds: dict[str, list[float]] = {name: [] for name in loops}
+    fp32 = dataclasses.replace(config, precision="fp32")
+    rows = {
+        "bare loop": (bare, config),
+        "Trainer": (trainer, config),
+        "Trainer, fp32": (trainer, fp32),
+        "Trainer, compiled": (trainer, dataclasses.replace(config, compile=True)),
+        "textbook Lightning": (textbook, fp32),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in rows}
     for _ in range(arguments.turns):
-        for name, loop in loops.items():
-            seconds[name] += loop(config, data)
+        for name, (loop, variant) in rows.items():
+            seconds[name] += loop(variant, data)
     medians = {name: statistics.median(times) for name, times in seconds.items()}
     print(f"{'':24}{'format':8}{'images/s':>10}{'of peak':>9}{'to bare':>9}")
     for name, median in medians.items():
-        precision, rate = "fp32" if loops[name] is textbook else config.precision, config.batch_size / median
+        precision, rate = rows[name][1].precision, config.batch_size / median
         share, ratio = rate * flops / peaks[precision], median / medians["bare loop"]
         print(f"{name:24}{precision:8}{rate:10.0f}{share:9.1%}{ratio:9.3f}", flush=True)
 
     tiny = dataclasses.replace(config, widths=(8,), stem_stride=2, batch_size=16, precision="fp32")
     few = noise(tiny, 100)
-    times = {name: statistics.median(loops[name](tiny, few)) for name in ("bare loop", "Trainer, as in a run")}
+    times = {name: statistics.median(loop(tiny, few)) for name, loop in (("bare loop", bare), ("Trainer", trainer))}
     print("a tiny network: " + ", ".join(f"{name} {1 / median:.0f} steps/s" for name, median in times.items()))
 
 
@@ -110,19 +94,19 @@ def bare(config: Config, data: Data) -> list[float]:
     module = make_module(config, datamodule).to(DEVICE)
     chosen = module.configure_optimizers()
     optimizer, scheduler = chosen["optimizer"], chosen["lr_scheduler"]["scheduler"]
-    clock, tally = Clock(), Tally()
+    clock, tally = Clock(), Tally(3)
     for batch in TrainLoader(data.train, config, DEVICE):
         inputs, labels = datamodule.on_after_batch_transfer(batch, 0)
         with torch.autocast(DEVICE.type, torch.bfloat16, enabled=config.precision == "bf16"):
             logits = module(inputs)
             loss = F.cross_entropy(logits, labels, label_smoothing=config.label_smoothing)
-        tally.add(loss.detach(), logits.detach(), labels)
+        tally.add(batch_sums(loss, logits, labels))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         scheduler.step()
         clock.tick()
-    return clock.seconds()
+    return clock.seconds(WARM_UP)
 
 
 def trainer(config: Config, data: Data) -> list[float]:
@@ -136,7 +120,7 @@ def trainer(config: Config, data: Data) -> list[float]:
             callbacks = (*averaging(config), clock)
             module = make_module(config, datamodule)
             fit(module, datamodule, config, run, monitor="validation/accuracy", callbacks=callbacks)
-    return clock.seconds()
+    return clock.seconds(WARM_UP)
 
 
 class ImageByImage(Dataset):
@@ -184,7 +168,7 @@ def textbook(config: Config, data: Data) -> list[float]:
         pl.Trainer(max_epochs=1, default_root_dir=folder, callbacks=[clock], **quiet).fit(
             Textbook(Network(config, classes=10)), loader
         )
-    return clock.seconds()
+    return clock.seconds(WARM_UP)
 
 
 def training_flops(config: Config) -> float:
@@ -193,17 +177,6 @@ def training_flops(config: Config) -> float:
     with FlopCounterMode(display=False) as counter:
         module(torch.randn(8, 3, 32, 32)).sum().backward()
     return counter.get_total_flops() / 8
-
-
-def matrix_peak(dtype: torch.dtype, size: int = 2048) -> float:
-    """Operations per second of a square matrix product, the best of ten."""
-    matrix = torch.ones(size, size, dtype=dtype, device=DEVICE)
-    seconds = []
-    for _ in range(10):
-        start = time.perf_counter()
-        (matrix @ matrix).sum().item()
-        seconds.append(time.perf_counter() - start)
-    return 2 * size**3 / min(seconds)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from lightning_projects.fitting import make_trainer
 from lightning_projects.imdb.config import Config
 from lightning_projects.imdb.data import ImdbData, Shelf, TrainLoader, load_reviews
 from lightning_projects.imdb.model import load_pretrained
-from lightning_projects.imdb.module import Tally
+from lightning_projects.imdb.module import Classifier, batch_sums
 from lightning_projects.imdb.optimizer import depth, make_optimizer, parameter_groups, share_of_peak
 from lightning_projects.imdb.train import make_module
 
@@ -164,19 +164,17 @@ def test_the_learning_rate_rises_and_falls_by_hand():
 
 
 def test_figures_by_hand():
-    tally = Tally()
     logits = torch.tensor([[0.0, 1.0], [0.0, 1.0], [1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 5.0]])
     labels, weights = torch.tensor([1, 0, 1, 0, 1, 0]), torch.tensor([1.0, 1, 1, 1, 1, 0])
-    tally.add(torch.tensor([1.0, 2, 3, 4, 5, 99]), logits, labels, weights)
-    scores = {name: float(value) for name, value in tally.scores().items()}
+    sums = batch_sums(torch.tensor([1.0, 2, 3, 4, 5, 99]), logits, labels, weights)
+    scores = {name: float(value) for name, value in Classifier.scores(sums).items()}
     expected = {"loss": 3.0, "accuracy": 3 / 5, "precision": 2 / 3, "recall": 2 / 3, "f1": 2 / 3}
     assert scores == pytest.approx(expected)
 
 
 def test_no_positive_prediction_is_no_division_by_zero():
-    tally = Tally()
-    tally.add(torch.ones(2), torch.tensor([[1.0, 0.0]] * 2), torch.tensor([0, 0]), torch.ones(2))
-    assert all(math.isfinite(value) for value in tally.scores().values())
+    sums = batch_sums(torch.ones(2), torch.tensor([[1.0, 0.0]] * 2), torch.tensor([0, 0]), torch.ones(2))
+    assert all(math.isfinite(value) for value in Classifier.scores(sums).values())
 
 
 def test_padding_changes_no_logits(config):

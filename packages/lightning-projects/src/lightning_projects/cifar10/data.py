@@ -19,6 +19,7 @@ from dl_shared.tasks import cifar10
 from lightning_projects.cifar10.augment import cut_out, shift_and_mirror
 from lightning_projects.cifar10.config import Config
 from lightning_projects.cifar10.model import normalize
+from lightning_projects.exact import ResumableLoader
 
 Inputs = tuple[Float[Tensor, "batch 3 height width"], Int[Tensor, " batch"]]
 
@@ -42,12 +43,8 @@ class TrainBatch(NamedTuple):
     """Row and column of the centre of the hole."""
 
 
-class TrainLoader:
-    """Batches of an epoch, on the device, and where in the epoch we are.
-
-    `state_dict` tells how many batches were handed out; Lightning keeps it in every checkpoint, and the loader goes on
-    with the next one. Nothing else needs to be kept, because an epoch is drawn from its number. Each process takes its
-    share of every batch, so that a run resumed by more or fewer processes sees the same batches.
+class TrainLoader(ResumableLoader):
+    """Batches of an epoch, on the device, in an order and with an augmentation drawn from (seed, epoch).
 
     Args:
         split: training images.
@@ -60,29 +57,20 @@ class TrainLoader:
     def __init__(
         self, split: Split, config: Config, device: torch.device, *, rank: int = 0, world_size: int = 1
     ) -> None:
+        super().__init__()
         self.images = torch.from_numpy(split.images).to(device)
         self.labels = torch.from_numpy(split.labels).to(device)
         self.config, self.rank, self.share = config, rank, config.batch_size // world_size
-        self.epoch = self.batch = 0
 
     def __len__(self) -> int:
         return len(self.labels) // self.config.batch_size
 
-    def __iter__(self) -> Iterator[TrainBatch]:
-        if self.batch == len(self):
-            self.epoch, self.batch = self.epoch + 1, 0
-        plan = self._plan(self.epoch)
-        while self.batch < len(self):
-            first = self.batch * self.config.batch_size + self.rank * self.share
-            rows, offsets, mirrored, holes = (part[first : first + self.share] for part in plan)
-            self.batch += 1
+    def batches(self, epoch: int, first: int) -> Iterator[TrainBatch]:
+        plan = self._plan(epoch)
+        for batch in range(first, len(self)):
+            own = batch * self.config.batch_size + self.rank * self.share
+            rows, offsets, mirrored, holes = (part[own : own + self.share] for part in plan)
             yield TrainBatch(self.images[rows], self.labels[rows], offsets, mirrored, holes)
-
-    def state_dict(self) -> dict[str, int]:
-        return {"epoch": self.epoch, "batch": self.batch}
-
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        self.epoch, self.batch = state["epoch"], state["batch"]
 
     def _plan(self, epoch: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """The epoch's order, and the offsets, mirrorings and holes in that order."""

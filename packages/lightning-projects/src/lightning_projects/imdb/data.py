@@ -20,6 +20,7 @@ from dl_shared.data.reviews import Reviews
 from dl_shared.data.tokens import Tokens, length_batches, pad, sorted_batches
 from dl_shared.errors import InputError
 from dl_shared.tasks import imdb
+from lightning_projects.exact import ResumableLoader
 from lightning_projects.imdb.config import Config
 from lightning_projects.imdb.model import Tokenizer
 from lightning_projects.imdb.tokens import encode
@@ -86,32 +87,23 @@ class Shelf:
         return Part(torch.from_numpy(ids), torch.from_numpy(mask), labels, torch.full((len(own),), weight))
 
 
-class TrainLoader:
-    """The steps of an epoch, and where in the epoch we are.
-
-    `state_dict` tells how many steps were handed out; Lightning keeps it in every checkpoint, and the loader goes on
-    with the next one. Nothing else needs to be kept, because an epoch is drawn from its number. Each process takes its
-    share of every part, so that a run resumed by more or fewer processes sees the same steps.
-    """
+class TrainLoader(ResumableLoader):
+    """The steps of an epoch, in an order drawn from (seed, epoch)."""
 
     def __init__(self, shelf: Shelf, config: Config) -> None:
+        super().__init__()
         self.shelf, self.config = shelf, config
         self.size = config.batch_size // config.accumulate
         self.parts = math.ceil(len(shelf.labels) / self.size)
-        self.epoch = self.step = 0
 
     def __len__(self) -> int:
         return math.ceil(self.parts / self.config.accumulate)
 
-    def __iter__(self) -> Iterator[Step]:
-        if self.step == len(self):
-            self.epoch, self.step = self.epoch + 1, 0
-        batches = self.plan(self.epoch)
+    def batches(self, epoch: int, first: int) -> Iterator[Step]:
+        parts, size = self.plan(epoch), self.config.accumulate
         length = self.config.max_length if self.config.batches == "padded" else None
-        while self.step < len(self):
-            first = self.step * self.config.accumulate
-            rows = batches[first : first + self.config.accumulate]
-            self.step += 1
+        for step in range(first, len(self)):
+            rows = parts[step * size : (step + 1) * size]
             yield Step(tuple(self.shelf.part(part, length) for part in rows), sum(map(len, rows)))
 
     def plan(self, epoch: int) -> list[Int[np.ndarray, " part"]]:
@@ -122,12 +114,6 @@ class TrainLoader:
             return length_batches(lengths, self.size, rng)
         order = rng.permutation(len(lengths))
         return [order[first : first + self.size] for first in range(0, len(order), self.size)]
-
-    def state_dict(self) -> dict[str, int]:
-        return {"epoch": self.epoch, "step": self.step}
-
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        self.epoch, self.step = state["epoch"], state["step"]
 
 
 class EvaluationLoader:

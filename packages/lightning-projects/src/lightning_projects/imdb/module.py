@@ -7,56 +7,33 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from pytorch_lightning.strategies import ParallelStrategy
 from torch import Tensor, nn
 
+from lightning_projects.exact import ExactModule
 from lightning_projects.imdb.config import Config
 from lightning_projects.imdb.data import Part, Step
 from lightning_projects.imdb.model import count_layers
 from lightning_projects.imdb.optimizer import make_optimizer, share_of_peak
-from lightning_projects.processes import count_processes, sum_over_processes
+from lightning_projects.processes import count_processes
 
 
-class Tally:
-    """Sums over the reviews seen so far, from which exact figures are made, however they came in batches."""
-
-    def __init__(self) -> None:
-        self.sums = torch.zeros(5)
-        """Loss; then reviews: true positives, false positives, false negatives, true negatives."""
-
-    def add(
-        self,
-        losses: Float[Tensor, " reviews"],
-        logits: Float[Tensor, "reviews 2"],
-        labels: Int[Tensor, " reviews"],
-        weights: Float[Tensor, " reviews"],
-    ) -> None:
-        """Count a batch; a review of weight 0 counts for nothing."""
-        predicted, actual = logits.argmax(1).bool(), labels.bool()
-        kinds = torch.stack(
-            [losses, predicted & actual, predicted & ~actual, ~predicted & actual, ~predicted & ~actual]
-        )
-        self.sums = self.sums.to(losses.device) + (kinds * weights).sum(1)
-
-    def scores(self) -> dict[str, Tensor]:
-        """`loss` (nats), `accuracy`, and of the class positive `precision`, `recall` and `f1`, over all processes."""
-        loss, hits, alarms, misses, rejections = sum_over_processes(self.sums)
-        count = hits + alarms + misses + rejections
-        return {
-            "loss": loss / count,
-            "accuracy": (hits + rejections) / count,
-            "precision": hits / (hits + alarms).clamp(min=1),
-            "recall": hits / (hits + misses).clamp(min=1),
-            "f1": 2 * hits / (2 * hits + alarms + misses).clamp(min=1),
-        }
+def batch_sums(
+    losses: Float[Tensor, " reviews"],
+    logits: Float[Tensor, "reviews 2"],
+    labels: Int[Tensor, " reviews"],
+    weights: Float[Tensor, " reviews"],
+) -> Float[Tensor, " 5"]:
+    """Loss; then reviews: true positives, false positives, false negatives, true negatives. Weight 0 counts nothing."""
+    predicted, actual = logits.argmax(1).bool(), labels.bool()
+    kinds = torch.stack([losses, predicted & actual, predicted & ~actual, ~predicted & actual, ~predicted & ~actual])
+    return (kinds * weights).sum(1)
 
 
-class Classifier(pl.LightningModule):
+class Classifier(ExactModule):
     """The network in training.
 
     Args:
@@ -66,22 +43,26 @@ class Classifier(pl.LightningModule):
     """
 
     def __init__(self, config: Config, network: nn.Module, total_steps: int) -> None:
-        super().__init__()
-        self.automatic_optimization = False
         # A network that was loaded is in evaluation mode, and Lightning keeps the mode it finds.
-        self.config, self.network, self.total_steps = config, network.train(), total_steps
-        self.trained, self.validated = Tally(), Tally()
+        super().__init__(config, network.train(), total_steps, sums=5)
+        self.automatic_optimization = False
+        self.config = config
+
+    @staticmethod
+    def scores(sums: Float[Tensor, " 5"]) -> dict[str, Tensor]:
+        """`loss` (nats), `accuracy`, and of the class positive `precision`, `recall` and `f1`."""
+        loss, hits, alarms, misses, rejections = sums
+        count = hits + alarms + misses + rejections
+        return {
+            "loss": loss / count,
+            "accuracy": (hits + rejections) / count,
+            "precision": hits / (hits + alarms).clamp(min=1),
+            "recall": hits / (hits + misses).clamp(min=1),
+            "f1": 2 * hits / (2 * hits + alarms + misses).clamp(min=1),
+        }
 
     def forward(self, part: Part) -> Float[Tensor, "reviews 2"]:
         return self.network(input_ids=part.input_ids, attention_mask=part.mask.long()).logits.float()
-
-    def on_train_epoch_start(self) -> None:
-        self.trained = Tally()
-
-    def on_train_batch_start(self, batch: Step, batch_idx: int) -> None:
-        # Dropout draws from torch's own generator: let it draw a function of the step, also after a resumption.
-        step = (self.config.seed, self.global_step, self.global_rank)
-        torch.manual_seed(int(np.random.SeedSequence(step).generate_state(1)[0]))
 
     def training_step(self, batch: Step, batch_idx: int) -> None:
         """One update: gradients of all parts, added up; clipping; AdamW; the next learning rate.
@@ -100,7 +81,7 @@ class Classifier(pl.LightningModule):
                 # Processes average their gradients, which are shares of a sum.
                 self.manual_backward(loss * count_processes())
             total += loss.detach()
-            self.trained.add(losses.detach(), logits.detach(), part.labels, part.weights)
+            self.trained.add(batch_sums(losses, logits, part.labels, part.weights))
         self.clip(optimizer.optimizer)
         optimizer.step()
         optimizer.zero_grad()
@@ -125,27 +106,10 @@ class Classifier(pl.LightningModule):
         if self.config.clip:
             nn.utils.clip_grad_norm_(self.parameters(), self.config.clip)
 
-    def on_train_epoch_end(self) -> None:
-        scores = self.trained.scores()
-        self.log_dict({f"train/{name}": scores[name] for name in ("loss", "accuracy")})
-
-    def on_validation_epoch_start(self) -> None:
-        self.validated = Tally()
-
     def validation_step(self, batch: Part, batch_idx: int) -> None:
         logits = self(batch)
         losses = F.cross_entropy(logits, batch.labels, reduction="none")
-        self.validated.add(losses, logits, batch.labels, batch.weights)
-
-    def on_validation_epoch_end(self) -> None:
-        self.log_dict({f"validation/{name}": value for name, value in self.validated.scores().items()})
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["trained"] = sum_over_processes(self.trained.sums)
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        if self.trainer.is_global_zero:  # for all processes together
-            self.trained.sums = checkpoint["trained"]
+        self.validated.add(batch_sums(losses, logits, batch.labels, batch.weights))
 
     def configure_optimizers(self) -> Any:
         """AdamW, slower in lower layers; the rates are set by hand after each step."""

@@ -1,0 +1,61 @@
+"""What the machine can do, and when steps ended, for the benchmarks of the Lightning projects.
+
+python benchmarks/torch_machine.py
+"""
+
+import itertools
+import time
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback
+
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
+
+class Clock(Callback):
+    """The moments at which steps ended, in a Trainer, or in a loop that calls `tick`."""
+
+    def __init__(self) -> None:
+        self.moments: list[float] = []
+
+    def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, batch: Any, index: int) -> None:
+        self.tick(batch)
+
+    def tick(self, batch: Any = None) -> None:
+        """The step that learned from this batch has ended."""
+        if DEVICE.type == "cuda":
+            torch.cuda.synchronize()
+        self.moments.append(time.perf_counter())
+
+    def seconds(self, warm_up: int) -> list[float]:
+        """Of each step after the first ones."""
+        after = self.moments[warm_up:]
+        return [end - start for start, end in itertools.pairwise(after)]
+
+
+def matrix_peak(precision: str, size: int = 2048) -> float:
+    """Operations per second of a square matrix product, the best of ten."""
+    matrix = torch.ones(size, size, dtype=DTYPES[precision], device=DEVICE)
+    seconds = []
+    for _ in range(10):
+        start = time.perf_counter()
+        (matrix @ matrix).sum().item()
+        seconds.append(time.perf_counter() - start)
+    return 2 * size**3 / min(seconds)
+
+
+def machine_line(peaks: dict[str, float]) -> str:
+    """The device, the versions and the peaks, for the head of a table."""
+    found = ", ".join(f"{name} {peak / 1e9:.0f}" for name, peak in peaks.items())
+    threads = f"{torch.get_num_threads()} threads, " if DEVICE.type == "cpu" else ""
+    return (
+        f"{DEVICE}, {threads}torch {torch.__version__}, pytorch-lightning {pl.__version__},"
+        f" matrix product in GFLOP/s: {found}"
+    )
+
+
+if __name__ == "__main__":
+    print(machine_line({precision: matrix_peak(precision) for precision in DTYPES}))
