@@ -87,14 +87,7 @@ PRESETS = {
     "cpu": Config(),
     # A minute on two cores, start, baseline, test and pictures included; meant for `--data sample`.
     "quick": Config(
-        epochs=4,
-        train_reviews=0,
-        max_length=64,
-        layers=3,
-        frozen=2,
-        learning_rate=6e-4,
-        warmup=0.15,
-        dropout=0.0,
+        epochs=3, train_reviews=0, max_length=64, layers=3, frozen=1, learning_rate=5e-4, warmup=0.15, dropout=0.0
     ),
     # For a GPU: every review, at the length the model was made for.
     "full": Config(train_reviews=0, max_length=512, attention_dropout=0.1),
