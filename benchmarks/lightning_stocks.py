@@ -29,11 +29,12 @@ from torch_machine import DEVICE, DTYPES, Clock, machine_line, matrix_peak
 from dl_shared.data.windows import Windows
 from dl_shared.runs import Run
 from dl_shared.tasks import stocks
+from lightning_projects.exact import Tally
 from lightning_projects.fitting import fit
 from lightning_projects.stocks.config import PRESETS, Config
 from lightning_projects.stocks.data import StocksData, TrainLoader
 from lightning_projects.stocks.model import Forecaster
-from lightning_projects.stocks.module import Tally
+from lightning_projects.stocks.module import error_sums
 from lightning_projects.stocks.train import MONITOR, PROJECT, load_data, make_module
 
 WARM_UP = 10
@@ -93,12 +94,12 @@ def bare(config: Config, data: stocks.Data) -> list[float]:
     module = make_module(config, datamodule).to(DEVICE)
     chosen = module.configure_optimizers()
     optimizer, scheduler = chosen["optimizer"], chosen["lr_scheduler"]["scheduler"]
-    clock, tally = Clock(), Tally()
+    clock, tally = Clock(), Tally(4)
     for batch in TrainLoader(datamodule.series("train", DEVICE), datamodule.ends, config):
         with torch.autocast(DEVICE.type, torch.bfloat16, enabled=config.precision == "bf16"):
             outputs = module(batch.inputs)
             loss = F.mse_loss(outputs, batch.targets)
-        tally.add(outputs, batch.targets)
+        tally.add(error_sums(outputs, batch.targets))
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(module.parameters(), config.clip)

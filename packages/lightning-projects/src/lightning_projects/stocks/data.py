@@ -14,6 +14,7 @@ from dl_shared.data.windows import Windows
 from dl_shared.errors import InputError
 from dl_shared.tasks import stocks
 from dl_shared.tasks.stocks_outputs import Outputs
+from lightning_projects.exact import ResumableLoader
 from lightning_projects.stocks.config import LEVELS, Config
 
 VALIDATED_AT_ONCE = 512
@@ -68,12 +69,8 @@ def trainable_ends(windows: Windows) -> Int[np.ndarray, " some"]:
     return windows.ends[before:][ids[before:] == ids[: len(ids) - before]]
 
 
-class TrainLoader:
-    """Batches of an epoch, on the device, and where in the epoch we are.
-
-    `state_dict` tells how many batches were handed out; Lightning keeps it in every checkpoint, and the loader goes on
-    with the next one. Nothing else needs to be kept, because the order of an epoch is drawn from its number. Each
-    process takes its share of every batch, so that a run resumed by more or fewer processes sees the same batches.
+class TrainLoader(ResumableLoader):
+    """Batches of an epoch, on the device, in an order drawn from (seed, epoch).
 
     Args:
         series: of the training part.
@@ -86,29 +83,20 @@ class TrainLoader:
     def __init__(
         self, series: Series, ends: Int[np.ndarray, " windows"], config: Config, *, rank: int = 0, world_size: int = 1
     ) -> None:
+        super().__init__()
         self.series, self.ends = series, torch.from_numpy(ends)
         self.config, self.rank, self.share = config, rank, config.batch_size // world_size
-        self.epoch = self.batch = 0
 
     def __len__(self) -> int:
         return len(self.ends) // (self.config.batch_size * self.config.stride)
 
-    def __iter__(self) -> Iterator[TrainBatch]:
-        if self.batch == len(self):
-            self.epoch, self.batch = self.epoch + 1, 0
-        seed = np.random.SeedSequence((self.config.seed, self.epoch)).generate_state(1, np.uint64)[0] >> 1
+    def batches(self, epoch: int, first: int) -> Iterator[TrainBatch]:
+        seed = np.random.SeedSequence((self.config.seed, epoch)).generate_state(1, np.uint64)[0] >> 1
         order = torch.randperm(len(self.ends), generator=torch.Generator().manual_seed(int(seed)))
         chosen = self.ends[order[: len(self) * self.config.batch_size]].to(self.series.values.device)
-        while self.batch < len(self):
-            first = self.batch * self.config.batch_size + self.rank * self.share
-            self.batch += 1
-            yield self.series.train_batch(chosen[first : first + self.share])
-
-    def state_dict(self) -> dict[str, int]:
-        return {"epoch": self.epoch, "batch": self.batch}
-
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        self.epoch, self.batch = state["epoch"], state["batch"]
+        for batch in range(first, len(self)):
+            own = batch * self.config.batch_size + self.rank * self.share
+            yield self.series.train_batch(chosen[own : own + self.share])
 
 
 class EvaluationLoader:
