@@ -14,7 +14,6 @@ import argparse
 import dataclasses
 import statistics
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -23,42 +22,38 @@ import torch
 import torch.nn.functional as F
 from pytorch_lightning.callbacks import Callback
 from torch import nn
+from torch_machine import DEVICE, DTYPES, Clock, machine_line, matrix_peak
 
 from dl_shared.runs import Run, read_summary
 from dl_shared.tasks import imdb
+from lightning_projects.exact import Tally
 from lightning_projects.fitting import fit
 from lightning_projects.imdb.config import PRESETS, Config
 from lightning_projects.imdb.data import ImdbData, Shelf, TrainLoader, load_reviews
 from lightning_projects.imdb.model import count_layers, load_pretrained
-from lightning_projects.imdb.module import Tally
+from lightning_projects.imdb.module import batch_sums
 from lightning_projects.imdb.optimizer import make_optimizer, share_of_peak
 from lightning_projects.imdb.train import make_module, train
 
-DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 WARM_UP = 2
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
-class Clock(Callback):
-    """The moments at which steps ended, and how many reviews each had."""
+class ReviewClock(Clock):
+    """How many reviews, and positions of the network's input, each step had."""
 
     def __init__(self) -> None:
-        self.moments: list[tuple[float, int, int]] = []
+        super().__init__()
+        self.sizes: list[tuple[int, int]] = []
 
-    def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, batch: Any, index: int) -> None:
-        self.tick(batch)
-
-    def tick(self, step: Any) -> None:
-        if DEVICE.type == "cuda":
-            torch.cuda.synchronize()
-        positions = sum(part.input_ids.numel() for part in step.parts)
-        self.moments.append((time.perf_counter(), step.reviews, positions))
+    def tick(self, batch: Any = None) -> None:
+        super().tick()
+        self.sizes.append((batch.reviews, sum(part.input_ids.numel() for part in batch.parts)))
 
     def rates(self) -> tuple[float, float]:
         """Reviews and positions per second, over all steps after the first ones."""
-        (start, *_), *timed = self.moments[WARM_UP - 1 :]
-        seconds = timed[-1][0] - start
-        return sum(reviews for _, reviews, _ in timed) / seconds, sum(size for *_, size in timed) / seconds
+        timed = self.sizes[WARM_UP:]
+        seconds = sum(self.seconds(WARM_UP - 1))
+        return sum(reviews for reviews, _ in timed) / seconds, sum(size for _, size in timed) / seconds
 
 
 def main() -> None:
@@ -74,7 +69,8 @@ def main() -> None:
     chosen = {"data": arguments.data, "train_reviews": arguments.reviews, "max_length": arguments.max_length}
     base = dataclasses.replace(PRESETS["cpu"], **chosen)
     data = load_reviews(base)
-    print(f"{DEVICE}, torch {torch.__version__}, pytorch-lightning {pl.__version__}, {torch.get_num_threads()} threads")
+    peaks = {precision: matrix_peak(precision) for precision in DTYPES}
+    print(machine_line(peaks))
     variants = {
         "bare loop": (bare, base),
         "Trainer, as in a run": (in_trainer, base),
@@ -89,7 +85,6 @@ def main() -> None:
     for _ in range(arguments.turns):
         for name, (loop, config) in variants.items():
             measured[name].append(loop(config, data, arguments.steps + WARM_UP))
-    peaks = {precision: matrix_peak(dtype) for precision, dtype in DTYPES.items()}
     flops = flops_of_a_position(base, data)
     print(f"{'':32}{'samples/s':>10}{'to padded':>11}{'of peak':>9}")
     padded = statistics.median(rate for rate, _ in measured["Trainer, padded to the maximum"])
@@ -113,7 +108,7 @@ def bare(config: Config, data: imdb.Data, steps: int) -> tuple[float, float]:
     network.to(DEVICE).train()
     optimizer = make_optimizer(network, count_layers(network), config)
     shelf = Shelf(datamodule.train_tokens, data.train, datamodule.tokenizer.pad_token_id, rank=0, world_size=1)
-    loader, clock, tally = TrainLoader(shelf, config), Clock(), Tally()
+    loader, clock, tally = TrainLoader(shelf, config), ReviewClock(), Tally(5)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda i: share_of_peak(i, len(loader), config.warmup))
     for number, step in enumerate(loader):
         if number == steps:
@@ -124,7 +119,7 @@ def bare(config: Config, data: imdb.Data, steps: int) -> tuple[float, float]:
                 logits = network(input_ids=ids, attention_mask=mask.long()).logits.float()
             losses = F.cross_entropy(logits, part.labels.to(DEVICE), reduction="none")
             (losses.sum() / step.reviews).backward()
-            tally.add(losses.detach(), logits.detach(), part.labels.to(DEVICE), part.weights.to(DEVICE))
+            tally.add(batch_sums(losses, logits, part.labels.to(DEVICE), part.weights.to(DEVICE)))
         nn.utils.clip_grad_norm_(network.parameters(), config.clip)
         optimizer.step()
         optimizer.zero_grad()
@@ -147,7 +142,7 @@ class Stopping(Callback):
 def in_trainer(config: Config, data: imdb.Data, steps: int) -> tuple[float, float]:
     """A run as `train` makes it, stopped after so many steps."""
     network, datamodule = prepared(config, data)
-    clock = Clock()
+    clock = ReviewClock()
     with tempfile.TemporaryDirectory() as folder:
         described = {"task": "imdb", "framework": "lightning", "primary": "f1"}
         try:
@@ -177,17 +172,6 @@ def flops_of_a_position(config: Config, data: imdb.Data) -> float:
     with FlopCounterMode(display=False) as counter:
         network(input_ids=ids).logits.sum().backward()
     return counter.get_total_flops() / ids.numel()
-
-
-def matrix_peak(dtype: torch.dtype, size: int = 2048) -> float:
-    """Operations per second of a square matrix product, the best of ten."""
-    matrix = torch.ones(size, size, dtype=dtype, device=DEVICE)
-    seconds = []
-    for _ in range(10):
-        start = time.perf_counter()
-        (matrix @ matrix).sum().item()
-        seconds.append(time.perf_counter() - start)
-    return 2 * size**3 / min(seconds)
 
 
 if __name__ == "__main__":
