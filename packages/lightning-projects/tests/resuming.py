@@ -74,6 +74,16 @@ class Training:
         self.resume(run)
         return run
 
+    def killed_after(self, runs: Path, step: int) -> Path:
+        """A run killed once the checkpoint after this step is there, and resumed to its end."""
+        with self.start(runs) as process:
+            while not (found := list(runs.glob(f"{self.project}/*/checkpoints/last/step={step:08d}.ckpt"))):
+                assert process.poll() is None, process.stderr.read()
+                time.sleep(0.001)
+            process.kill()
+        self.resume(found[0].parents[2])
+        return found[0].parents[2]
+
     def interrupted(self, runs: Path, seconds: float) -> Path:
         """A run stopped by Ctrl-C, which says how to resume it."""
         run, status, errors = self.stopped(runs, seconds, signal.SIGINT)

@@ -59,6 +59,10 @@ def test_killed_at_a_random_moment_and_resumed_it_ends_the_same(training, tmp_pa
     assert_same_end(training.killed_and_resumed(tmp_path, random.uniform(0, 1.0)), uninterrupted)
 
 
+def test_killed_between_two_epochs_and_resumed_it_ends_the_same(training, tmp_path, uninterrupted):
+    assert_same_end(training.killed_after(tmp_path, 11), uninterrupted)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("turn", range(6))
 def test_killed_at_other_random_moments(training, tmp_path, uninterrupted, turn):

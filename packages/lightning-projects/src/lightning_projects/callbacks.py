@@ -39,18 +39,26 @@ class RunKeeper(Checkpoint):
         self.aside_seconds = 0.0
         """Of these, in validation and in writing checkpoints."""
         self.clock = self.saved = self.aside_since = 0.0
+        self.loader: Any = None
+        self.place: dict[str, int] | None = None
+        """Of the training loader. Lightning restores it too, but not from a checkpoint at the end of an epoch."""
         self.open = ExitStack()
 
     def state_dict(self) -> dict[str, Any]:
         self._tick()
-        return {"train_seconds": self.train_seconds, "aside_seconds": self.aside_seconds}
+        place = self.loader.state_dict()
+        return {"train_seconds": self.train_seconds, "aside_seconds": self.aside_seconds, "loader": place}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.train_seconds, self.aside_seconds = state_dict["train_seconds"], state_dict["aside_seconds"]
+        self.place = state_dict["loader"]
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         # Entered here, so that it replaces Lightning's own handler of SIGTERM, which writes no checkpoint.
         self.open.enter_context(self.run.stopping_gracefully())
+        self.loader = trainer.train_dataloader
+        if self.place is not None:
+            self.loader.load_state_dict(self.place)
         self.clock = self.saved = time.perf_counter()
         for callback in trainer.early_stopping_callbacks:  # had it stopped before the kill, it stops now
             if isinstance(callback, EarlyStopping) and callback.wait_count >= callback.patience:
