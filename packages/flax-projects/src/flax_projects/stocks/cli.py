@@ -3,9 +3,10 @@
 import sys
 
 from dl_shared.cli import EvaluateVerb, RecipeVerb, TrainVerb, Verb, console_script
+from dl_shared.tasks.options import EvaluateStocks, ForecastOptions
 from dl_shared.tuning import TuneOptions
 from flax_projects.stocks.config import PRESETS
-from flax_projects.stocks.options import BacktestOptions, CompareOptions, EvaluateStocks, ForecastOptions
+from flax_projects.stocks.options import BacktestOptions, CompareOptions
 
 PACKAGE = "flax_projects.stocks"
 
