@@ -19,7 +19,7 @@ from seq2seq_tools import ATTENTIONS, CPU, batch_of, random_rows, small_model
 from dl_architectures.seq2seq import checkpoint
 from dl_architectures.seq2seq.config import Config
 from dl_architectures.seq2seq.predict import explain, load_run, predict_sequences
-from dl_architectures.seq2seq.train import learning_rate, train, train_step
+from dl_architectures.seq2seq.train import Training, learning_rate, train, train_step
 from dl_shared.data.reversal import Sequences
 from dl_shared.errors import InputError
 from dl_shared.runs import read_config, read_history, read_summary
@@ -97,18 +97,38 @@ def test_a_run_is_complete(reference):
     assert "exact match" in (reference / "report.html").read_text()
 
 
-@pytest.mark.parametrize("delay", [random.Random(time.time_ns()).uniform(0, 1.5)])
-def test_killed_and_resumed_it_ends_as_if_never_stopped(tmp_path, reference, delay):
-    kill_and_resume(tmp_path, reference, delay)
+def test_killed_and_resumed_it_ends_as_if_never_stopped(tmp_path, reference):
+    kill_and_resume(tmp_path, reference, longest=1.5)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("delay", [random.Random(time.time_ns() + i).uniform(0, 3) for i in range(10)])
-def test_killed_at_any_moment(tmp_path, reference, delay):
-    kill_and_resume(tmp_path, reference, delay)
+@pytest.mark.parametrize("attempt", range(10))
+def test_killed_at_any_moment(tmp_path, reference, attempt):
+    kill_and_resume(tmp_path, reference, longest=3)
 
 
-def kill_and_resume(runs_dir: Path, reference: Path, delay: float) -> None:
+@pytest.mark.parametrize("epoch", range(3))
+def test_killed_before_a_validation_it_makes_it_when_resumed(tmp_path, reference, monkeypatch, epoch):
+    with monkeypatch.context() as patch:
+        finish_epoch = Training.finish_epoch
+
+        def killed(training, finished):
+            if finished == epoch:
+                raise RuntimeError("killed")
+            finish_epoch(training, finished)
+
+        patch.setattr(Training, "finish_epoch", killed)
+        with pytest.raises(RuntimeError, match="killed"):
+            train(CONFIG, runs_dir=tmp_path)
+    (run,) = tmp_path.glob("dl-seq2seq/*")
+    train(CONFIG, runs_dir=tmp_path, resume=run)
+    assert_same_end(run, reference)
+
+
+def kill_and_resume(runs_dir: Path, reference: Path, longest: float) -> None:
+    """Killed at some moment within `longest` seconds, which is printed for the one who looks into a failure."""
+    delay = random.uniform(0, longest)
+    print(f"killed after {delay:.3f} s")
     process = start(runs_dir, *FLAGS)
     run = wait_for(runs_dir, "config.json", process).parent
     time.sleep(delay)

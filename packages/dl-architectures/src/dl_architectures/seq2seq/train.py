@@ -138,8 +138,6 @@ class Training:
         now = time.perf_counter()
         self.at.train_seconds += now - self.clock
         self.clock = now
-        if not math.isfinite(self.at.loss_sum):
-            raise InputError("the loss is not finite any more; take a lower --learning-rate")
         checkpoint.save(self.last, vars(self.at), self.model, self.optimizer)
 
     def train_epoch(self, epoch: int) -> None:
@@ -153,8 +151,8 @@ class Training:
                     self.save()
                     self.run.interrupt()
                 self.step(rows)
-                if self.at.step % CHECKPOINT_STEPS == 0:
-                    self.save()
+                if self.at.step % CHECKPOINT_STEPS == 0 and self.at.step % self.epoch_steps:
+                    self.save()  # the last step of an epoch is saved with its validation, or a resumed run would skip it
                 bar.advance(len(rows), loss=self.at.loss_sum / self.at.tokens)
 
     def step(self, rows: Int[np.ndarray, " rows"]) -> None:
@@ -167,6 +165,8 @@ class Training:
             group["lr"] = learning_rate(config, at.step, self.steps)
         given = None if forced is None else torch.from_numpy(forced).to(self.device)
         at.loss_sum += train_step(self.model, self.optimizer, batch, given, config).item()
+        if not math.isfinite(at.loss_sum):
+            raise InputError("the loss is not finite any more; take a lower --learning-rate")
         at.tokens += batch.tokens
         at.step += 1
 
