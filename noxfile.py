@@ -1,4 +1,4 @@
-"""Everything a person or a CI runs: `demo`, `tests`, `lint`, `types`, `bench`, `build`.
+"""Everything a person or a CI runs: `demo`, `tests`, `lint`, `types`, `kills`, `bench`, `build`.
 
 Each package gets an environment of its own, with dl-shared and its one framework in it: frameworks change each other's
 behaviour by being importable. `nox -s "tests(flax)"` runs one package, `nox -s demo -- dl-seq2seq` one project.
@@ -83,6 +83,15 @@ def tests(session: nox.Session, package: str) -> None:
         return
     install(session, package)
     session.run("pytest", f"{FOLDERS[package]}/tests", *session.posargs)
+
+
+@nox.session(default=False)
+@nox.parametrize("package", FRAMEWORKS, ids=FRAMEWORKS)
+def kills(session: nox.Session, package: str) -> None:
+    """Each project killed at 25 random moments and resumed: its run ends as one that was never stopped."""
+    install(session, package)
+    chosen = ["-k", "killed_at_a_random_moment", *session.posargs]
+    session.run("pytest", f"{FOLDERS[package]}/tests", *chosen, env={"DL_KILLS": "25"})
 
 
 @nox.session

@@ -23,6 +23,7 @@ from dl_architectures.seq2seq.train import Training, learning_rate, train, train
 from dl_shared.data.reversal import Sequences
 from dl_shared.errors import InputError
 from dl_shared.runs import read_config, read_history, read_summary
+from dl_shared.testing import KILLS
 
 # Scheduled sampling is on, because its draws are what a resumed run could get wrong; 150 steps, so that a
 # checkpoint falls inside an epoch, too.
@@ -97,14 +98,19 @@ def test_a_run_is_complete(reference):
     assert "exact match" in (reference / "report.html").read_text()
 
 
-def test_killed_and_resumed_it_ends_as_if_never_stopped(tmp_path, reference):
-    kill_and_resume(tmp_path, reference, longest=1.5)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("attempt", range(10))
-def test_killed_at_any_moment(tmp_path, reference, attempt):
-    kill_and_resume(tmp_path, reference, longest=3)
+@pytest.mark.parametrize("turn", range(KILLS))
+def test_killed_at_a_random_moment_and_resumed_it_ends_the_same(tmp_path, reference, turn):
+    delay = random.uniform(0, 3)
+    print(f"killed after {delay:.3f} s")
+    process = start(tmp_path, *FLAGS)
+    run = wait_for(tmp_path, "config.json", process).parent
+    time.sleep(delay)
+    process.kill()
+    process.communicate()
+    if read_summary(run)["status"] != "finished":  # on a fast machine it may have ended before
+        assert read_summary(run)["status"] == "running"
+        train(CONFIG, runs_dir=tmp_path, resume=run)
+    assert_same_end(run, reference)
 
 
 @pytest.mark.parametrize("epoch", range(3))
@@ -122,21 +128,6 @@ def test_killed_before_a_validation_it_makes_it_when_resumed(tmp_path, reference
             train(CONFIG, runs_dir=tmp_path)
     (run,) = tmp_path.glob("dl-seq2seq/*")
     train(CONFIG, runs_dir=tmp_path, resume=run)
-    assert_same_end(run, reference)
-
-
-def kill_and_resume(runs_dir: Path, reference: Path, longest: float) -> None:
-    """Killed at some moment within `longest` seconds, which is printed for the one who looks into a failure."""
-    delay = random.uniform(0, longest)
-    print(f"killed after {delay:.3f} s")
-    process = start(runs_dir, *FLAGS)
-    run = wait_for(runs_dir, "config.json", process).parent
-    time.sleep(delay)
-    process.kill()
-    process.communicate()
-    if read_summary(run)["status"] != "finished":  # on a fast machine it may have ended before
-        assert read_summary(run)["status"] == "running"
-        train(CONFIG, runs_dir=runs_dir, resume=run)
     assert_same_end(run, reference)
 
 

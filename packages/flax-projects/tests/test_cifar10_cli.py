@@ -9,10 +9,10 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
-from scripts import help_without_frameworks, refused
 
 from dl_shared.data.image_files import read_image_files
 from dl_shared.runs import read_summary
+from dl_shared.testing import help_without_frameworks, refused
 from flax_projects.cifar10.cli import main
 from flax_projects.cifar10.config import PRESETS, Config
 from flax_projects.cifar10.predict import load_predictor

@@ -10,6 +10,7 @@ import pytest
 from resuming import Training, assert_same_end
 
 from dl_shared.runs import read_config, read_history, read_summary
+from dl_shared.testing import KILLS
 from flax_projects.cifar10.config import PRESETS, Config
 from flax_projects.cifar10.train import train
 
@@ -47,18 +48,15 @@ def test_a_run_records_its_cost_and_validates_every_epoch(uninterrupted):
     assert len([row for row in read_history(uninterrupted) if row["split"] == "validation"]) == EPOCHS
 
 
-def test_killed_at_a_random_moment_and_resumed_it_ends_the_same(training, tmp_path, uninterrupted):
+@pytest.mark.parametrize("turn", range(KILLS))
+def test_killed_at_a_random_moment_and_resumed_it_ends_the_same(training, tmp_path, uninterrupted, turn):
     assert_same_end(training.killed_and_resumed(tmp_path, random.uniform(0, 1.5)), uninterrupted)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("turn", range(4))
-def test_killed_at_other_random_moments(training, tmp_path, uninterrupted, turn):
-    assert_same_end(training.killed_and_resumed(tmp_path, random.uniform(0, 2.0)), uninterrupted)
-
-
 def test_ctrl_c_writes_a_checkpoint_and_says_how_to_resume(training, tmp_path, uninterrupted):
-    assert_same_end(training.interrupted_and_resumed(tmp_path, 0.3), uninterrupted)
+    run = training.interrupted(tmp_path, 0.3)
+    training.resume(run)
+    assert_same_end(run, uninterrupted)
 
 
 def test_killed_on_two_devices_and_resumed_on_one_it_ends_nearly_the_same(

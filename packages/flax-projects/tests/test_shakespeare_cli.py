@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from scripts import help_without_frameworks, refused
 
 from dl_shared.runs import read_summary
 from dl_shared.sample.grammar import make_text
+from dl_shared.testing import help_without_frameworks, refused
 from flax_projects.shakespeare.cli import main
 from flax_projects.shakespeare.config import PRESETS, Config, recipe
 from flax_projects.shakespeare.options import CompareOptions, GenerateOptions

@@ -6,11 +6,11 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from scripts import help_without_frameworks, refused
 from stocks_tools import OPTIONS, small, write_prices
 
 from dl_shared.runs import read_summary
 from dl_shared.sample.prices import SIGNAL
+from dl_shared.testing import help_without_frameworks, refused
 from flax_projects.stocks.cli import main
 from flax_projects.stocks.config import LEVELS, PRESETS, Config
 from flax_projects.stocks.train import train

@@ -13,6 +13,7 @@ from PIL import Image
 
 from dl_shared.data.image_files import read_image_files
 from dl_shared.runs import read_summary
+from dl_shared.testing import help_without_frameworks, refused
 from lightning_projects.cifar10.cli import main
 from lightning_projects.cifar10.config import PRESETS, Config
 from lightning_projects.cifar10.predict import load_predictor
@@ -25,27 +26,8 @@ def finished(few_images, tmp_path_factory):
     return train(config, runs_dir=tmp_path_factory.mktemp("runs"))
 
 
-def refused(capsys, *arguments):
-    """The one line that the script answers."""
-    assert main([str(argument) for argument in arguments]) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    line = captured.err.strip().splitlines()[-1]
-    assert line.startswith("error: ")
-    assert "Traceback" not in captured.err
-    return line
-
-
 def test_help_and_refusals_import_no_framework():
-    program = (
-        "import sys\nfrom lightning_projects.cifar10.cli import main\n"
-        "try:\n    main(['train', '--help'])\nexcept SystemExit: pass\n"
-        "heavy = ('torch', 'pytorch_lightning', 'numpy', 'pandas')\n"
-        "print([name for name in heavy if name in sys.modules], file=sys.stderr)"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert done.stderr.splitlines()[-1] == "[]"
-    assert "--label-smoothing" in done.stdout
+    assert "--label-smoothing" in help_without_frameworks("lightning_projects.cifar10.cli", "train")
 
 
 @pytest.mark.parametrize(
@@ -76,7 +58,7 @@ def test_presets_differ_where_they_say():
 
 
 def test_data_that_is_not_there(capsys, tmp_path):
-    assert "does not exist" in refused(capsys, "train", "--data", tmp_path / "nothing", "--runs-dir", tmp_path)
+    assert "does not exist" in refused(capsys, main, "train", "--data", tmp_path / "nothing", "--runs-dir", tmp_path)
     assert not list(tmp_path.glob("lightning-cifar10/*")), "a wrong path leaves no run behind"
 
 
@@ -84,11 +66,11 @@ def test_a_truncated_parquet_file(capsys, tmp_path, few_images):
     damaged = shutil.copytree(few_images, tmp_path / "data")
     file = damaged / "train-00000-of-00001.parquet"
     file.write_bytes(file.read_bytes()[:5000])
-    assert "train-00000-of-00001.parquet" in refused(capsys, "train", "--data", damaged, "--runs-dir", tmp_path)
+    assert "train-00000-of-00001.parquet" in refused(capsys, main, "train", "--data", damaged, "--runs-dir", tmp_path)
 
 
 def test_fewer_images_than_a_batch(capsys, tmp_path, few_images):
-    line = refused(capsys, "train", "--data", few_images, "--runs-dir", tmp_path, "--batch-size", 5000)
+    line = refused(capsys, main, "train", "--data", few_images, "--runs-dir", tmp_path, "--batch-size", 5000)
     assert "no batch of 5000" in line
 
 
@@ -105,7 +87,7 @@ def test_fewer_images_than_a_batch(capsys, tmp_path, few_images):
     ids=lambda arguments: arguments[0],
 )
 def test_unknown_option_values(capsys, tmp_path, arguments):
-    assert arguments[1] in refused(capsys, "train", "--data", "sample", "--runs-dir", tmp_path, *arguments)
+    assert arguments[1] in refused(capsys, main, "train", "--data", "sample", "--runs-dir", tmp_path, *arguments)
 
 
 @pytest.mark.parametrize(
@@ -119,14 +101,14 @@ def test_unknown_option_values(capsys, tmp_path, arguments):
     ],
 )
 def test_what_this_machine_lacks(capsys, tmp_path, few_images, arguments, message):
-    line = refused(capsys, "train", "--data", few_images, "--runs-dir", tmp_path, "--batch-size", 18, *arguments)
+    line = refused(capsys, main, "train", "--data", few_images, "--runs-dir", tmp_path, "--batch-size", 18, *arguments)
     assert message in line
     assert not list(tmp_path.glob("lightning-cifar10/*"))
 
 
 def test_runs_that_are_not_there(capsys, tmp_path):
-    assert "no run" in refused(capsys, "predict", "--runs-dir", tmp_path, "x.png")
-    assert "not a run" in refused(capsys, "evaluate", "--run", tmp_path, "--data", "sample")
+    assert "no run" in refused(capsys, main, "predict", "--runs-dir", tmp_path, "x.png")
+    assert "not a run" in refused(capsys, main, "evaluate", "--run", tmp_path, "--data", "sample")
 
 
 def test_predict_gives_a_row_for_each_image_in_order(capsys, tmp_path, finished):
@@ -155,8 +137,8 @@ def test_the_test_predictions_come_back_from_the_checkpoint(finished, few_images
 
 def test_a_file_that_is_no_image(capsys, tmp_path, finished):
     (tmp_path / "notes.png").write_text("not a picture")
-    assert "notes.png" in refused(capsys, "predict", "--run", finished, tmp_path / "notes.png")
-    assert "nothing.png" in refused(capsys, "predict", "--run", finished, tmp_path / "nothing.png")
+    assert "notes.png" in refused(capsys, main, "predict", "--run", finished, tmp_path / "notes.png")
+    assert "nothing.png" in refused(capsys, main, "predict", "--run", finished, tmp_path / "nothing.png")
 
 
 @pytest.mark.parametrize("damage", ["emptied", "cut short", "of another model"])
@@ -168,14 +150,16 @@ def test_a_damaged_checkpoint(capsys, tmp_path, finished, damage):
     else:
         file.write_bytes(b"" if damage == "emptied" else file.read_bytes()[:2000])
     Image.new("RGB", (32, 32)).save(tmp_path / "a.png")
-    assert "best.ckpt is damaged or of another model" in refused(capsys, "predict", "--run", run, tmp_path / "a.png")
+    assert "best.ckpt is damaged or of another model" in refused(
+        capsys, main, "predict", "--run", run, tmp_path / "a.png"
+    )
 
 
 def test_a_checkpoint_that_would_run_code_is_refused(capsys, tmp_path, finished):
     run = shutil.copytree(finished, tmp_path / "run")
     torch.save({"state_dict": {}, "trap": subprocess.Popen}, run / "checkpoints" / "best.ckpt")
     Image.new("RGB", (32, 32)).save(tmp_path / "a.png")
-    assert "best.ckpt is damaged" in refused(capsys, "predict", "--run", run, tmp_path / "a.png")
+    assert "best.ckpt is damaged" in refused(capsys, main, "predict", "--run", run, tmp_path / "a.png")
 
 
 def test_no_checkpoint_can_be_read(capsys, tmp_path, finished):
@@ -184,18 +168,18 @@ def test_no_checkpoint_can_be_read(capsys, tmp_path, finished):
     summary.write_text(summary.read_text().replace('"finished"', '"running"'))
     for file in (run / "checkpoints" / "last").iterdir():
         file.write_bytes(b"")
-    assert "start a new run" in refused(capsys, "train", "--resume", run)
+    assert "start a new run" in refused(capsys, main, "train", "--resume", run)
 
 
 def test_a_run_without_a_checkpoint(capsys, tmp_path, finished):
     run = shutil.copytree(finished, tmp_path / "run")
     (run / "checkpoints" / "best.ckpt").unlink()
     Image.new("RGB", (32, 32)).save(tmp_path / "a.png")
-    assert "no checkpoint yet" in refused(capsys, "predict", "--run", run, tmp_path / "a.png")
+    assert "no checkpoint yet" in refused(capsys, main, "predict", "--run", run, tmp_path / "a.png")
 
 
 def test_a_finished_run_is_not_resumed(capsys, finished):
-    assert "finished" in refused(capsys, "train", "--resume", finished)
+    assert "finished" in refused(capsys, main, "train", "--resume", finished)
 
 
 def test_tune_tries_options_and_says_which_were_best(capsys, tmp_path, few_images):
@@ -211,7 +195,7 @@ def test_tune_tries_options_and_says_which_were_best(capsys, tmp_path, few_image
 def test_a_loss_that_is_not_finite_ends_the_run(capsys, tmp_path, few_images):
     small = ["--widths", "4", "--batch-size", "18", "--precision", "fp32"]
     data = ["--data", str(few_images), "--runs-dir", str(tmp_path)]
-    assert "smaller --learning-rate" in refused(capsys, "train", *data, *small, "--learning-rate", "1e30")
+    assert "smaller --learning-rate" in refused(capsys, main, "train", *data, *small, "--learning-rate", "1e30")
 
 
 @pytest.mark.slow

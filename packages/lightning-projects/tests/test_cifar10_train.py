@@ -8,6 +8,7 @@ import pytest
 from resuming import Training, assert_same_end
 
 from dl_shared.runs import read_history, read_summary
+from dl_shared.testing import KILLS
 from lightning_projects.cifar10.config import PRESETS, Config
 from lightning_projects.cifar10.train import train
 
@@ -55,18 +56,13 @@ def test_lightning_logs_beside_it(uninterrupted):
     assert list((uninterrupted / "tensorboard").glob("events.*"))
 
 
-def test_killed_at_a_random_moment_and_resumed_it_ends_the_same(training, tmp_path, uninterrupted):
+@pytest.mark.parametrize("turn", range(KILLS))
+def test_killed_at_a_random_moment_and_resumed_it_ends_the_same(training, tmp_path, uninterrupted, turn):
     assert_same_end(training.killed_and_resumed(tmp_path, random.uniform(0, 1.0)), uninterrupted)
 
 
 def test_killed_between_two_epochs_and_resumed_it_ends_the_same(training, tmp_path, uninterrupted):
-    assert_same_end(training.killed_after(tmp_path, 11), uninterrupted)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("turn", range(6))
-def test_killed_at_other_random_moments(training, tmp_path, uninterrupted, turn):
-    assert_same_end(training.killed_and_resumed(tmp_path, random.uniform(0, 1.0)), uninterrupted)
+    assert_same_end(training.killed_and_resumed(tmp_path, 0, checkpoint="last/step=00000011.ckpt"), uninterrupted)
 
 
 def test_ctrl_c_writes_a_checkpoint_and_one_cut_short_gives_way_to_the_one_before(training, tmp_path, uninterrupted):

@@ -4,7 +4,6 @@ import io
 import json
 import re
 import shutil
-import subprocess
 import sys
 
 import imdb_tools
@@ -16,6 +15,7 @@ from transformers import BertConfig, BertModel
 
 from dl_shared.runs import read_summary
 from dl_shared.sample.reviews import make_reviews
+from dl_shared.testing import help_without_frameworks, refused
 from lightning_projects.imdb import model
 from lightning_projects.imdb.cli import main
 from lightning_projects.imdb.compare import difference_in_f1, variants
@@ -36,17 +36,6 @@ def finished(few_reviews, tiny_bert, tmp_path_factory):
     return train(config, runs_dir=tmp_path_factory.mktemp("runs"))
 
 
-def refused(capsys, *arguments):
-    """The one line that the script answers."""
-    assert main([str(argument) for argument in arguments]) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    line = captured.err.strip().splitlines()[-1]
-    assert line.startswith("error: ")
-    assert "Traceback" not in captured.err
-    return line
-
-
 def answered(capsys, *arguments):
     """The JSON object that the script answers."""
     assert main([*(str(argument) for argument in arguments), "--json"]) == 0
@@ -55,15 +44,8 @@ def answered(capsys, *arguments):
 
 @pytest.mark.parametrize("verb", ["train", "attention", "compare"])
 def test_help_imports_no_framework(verb):
-    program = (
-        "import sys\nfrom lightning_projects.imdb.cli import main\n"
-        f"try:\n    main(['{verb}', '--help'])\nexcept SystemExit: pass\n"
-        "heavy = ('torch', 'pytorch_lightning', 'transformers', 'datasets', 'numpy', 'pandas')\n"
-        "print([name for name in heavy if name in sys.modules], file=sys.stderr)"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert done.stderr.splitlines()[-1] == "[]"
-    assert {"train": "--layer-decay", "attention": "--index", "compare": "--models"}[verb] in done.stdout
+    shown = help_without_frameworks("lightning_projects.imdb.cli", verb)
+    assert {"train": "--layer-decay", "attention": "--index", "compare": "--models"}[verb] in shown
 
 
 @pytest.mark.parametrize(
@@ -114,7 +96,7 @@ def test_presets_differ_where_they_say():
 )
 def test_options_that_cannot_be_met(capsys, tmp_path, few_reviews, tiny_bert, arguments, message):
     given = ["--data", few_reviews, "--model", tiny_bert, *ONE_EPOCH, "--runs-dir", tmp_path]
-    assert message in refused(capsys, "train", *given, *arguments)
+    assert message in refused(capsys, main, "train", *given, *arguments)
     assert not list(tmp_path.glob("lightning-imdb/*")), "nothing was learned, so nothing is left behind"
 
 
@@ -132,7 +114,7 @@ def test_reviews_that_cannot_be_used(capsys, tmp_path):
         "must be positive or negative": write_reviews(tmp_path / "three.csv", texts, [*labels[:-1], "neutral"]),
     }
     for message, file in files.items():
-        assert message in refused(capsys, "train", "--data", file, "--model", "scratch", "--runs-dir", tmp_path)
+        assert message in refused(capsys, main, "train", "--data", file, "--model", "scratch", "--runs-dir", tmp_path)
 
 
 def test_a_review_of_markup_alone_and_one_of_100_000_letters_are_learned_from(capsys, tmp_path, tiny_bert):
@@ -148,9 +130,9 @@ def test_a_model_folder_with_a_file_missing_or_damaged(capsys, tmp_path, few_rev
     given = ["--data", few_reviews, "--model", folder, *ONE_EPOCH, "--runs-dir", tmp_path]
     file = folder / damage
     file.write_bytes(file.read_bytes()[:200])
-    assert str(folder) in refused(capsys, "train", *given)
+    assert str(folder) in refused(capsys, main, "train", *given)
     file.unlink()
-    assert "lacks" in refused(capsys, "train", *given)
+    assert "lacks" in refused(capsys, main, "train", *given)
 
 
 def test_a_tokenizer_of_another_model(capsys, tmp_path, few_reviews, tiny_bert):
@@ -158,7 +140,7 @@ def test_a_tokenizer_of_another_model(capsys, tmp_path, few_reviews, tiny_bert):
     BertModel(BertConfig(vocab_size=20, hidden_size=32, num_attention_heads=2, num_hidden_layers=1)).save_pretrained(
         folder
     )
-    line = refused(capsys, "train", "--data", few_reviews, "--model", folder, *ONE_EPOCH, "--runs-dir", tmp_path)
+    line = refused(capsys, main, "train", "--data", few_reviews, "--model", folder, *ONE_EPOCH, "--runs-dir", tmp_path)
     assert "they are not of one model" in line
 
 
@@ -166,7 +148,7 @@ def test_weights_that_are_not_those_of_the_configuration(capsys, tmp_path, few_r
     folder = shutil.copytree(tiny_bert, tmp_path / "model")
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 4}))
-    line = refused(capsys, "train", "--data", few_reviews, "--model", folder, *ONE_EPOCH, "--runs-dir", tmp_path)
+    line = refused(capsys, main, "train", "--data", few_reviews, "--model", folder, *ONE_EPOCH, "--runs-dir", tmp_path)
     assert "do not fit its config.json" in line
 
 
@@ -184,7 +166,7 @@ def type_in(monkeypatch, content):
 
 def test_nothing_on_stdin(capsys, finished, monkeypatch):
     type_in(monkeypatch, b"\n \n")
-    assert "stdin has no review" in refused(capsys, "predict", "--run", finished, "-")
+    assert "stdin has no review" in refused(capsys, main, "predict", "--run", finished, "-")
 
 
 def test_predict_gives_a_row_for_each_review_in_order(capsys, tmp_path, finished, monkeypatch):
@@ -223,7 +205,7 @@ def test_reviews_that_cannot_be_judged(capsys, tmp_path, finished, monkeypatch, 
     monkeypatch.chdir(tmp_path)
     type_in(monkeypatch, "café".encode("latin-1"))
     (tmp_path / "latin.txt").write_bytes("café".encode("latin-1"))
-    assert message in refused(capsys, "predict", "--run", finished, *arguments)
+    assert message in refused(capsys, main, "predict", "--run", finished, *arguments)
 
 
 def test_the_test_predictions_come_back_from_the_checkpoint(capsys, finished, few_reviews):
@@ -271,7 +253,7 @@ def test_attention_of_more_tokens_than_in_training_without_a_test(capsys, tmp_pa
     ],
 )
 def test_what_cannot_be_attended_to(capsys, finished, arguments, message):
-    assert message in refused(capsys, "attention", "--run", finished, *arguments)
+    assert message in refused(capsys, main, "attention", "--run", finished, *arguments)
 
 
 def test_compare_trains_each_and_tells_what_preprocessing_is_worth(capsys, tmp_path, few_reviews, tiny_bert):
@@ -305,7 +287,7 @@ def test_what_is_compared_is_called_by_what_differs():
 
 def test_two_models_of_one_name(capsys, tmp_path, few_reviews, tiny_bert):
     given = ["--data", few_reviews, "--models", tiny_bert, tmp_path / "tiny-bert", "--output", tmp_path / "out"]
-    assert "one name" in refused(capsys, "compare", *given)
+    assert "one name" in refused(capsys, main, "compare", *given)
 
 
 def test_a_difference_in_f1_by_hand():
@@ -341,9 +323,9 @@ def test_a_damaged_run(capsys, tmp_path, finished, damage):
     said = {"gone": "no checkpoint yet", "without its tokenizer": str(run / "model")}.get(
         damage, "damaged or of another"
     )
-    assert said in refused(capsys, "predict", "--run", run, "good")
+    assert said in refused(capsys, main, "predict", "--run", run, "good")
 
 
 def test_a_loss_that_is_not_finite_ends_the_run(capsys, tmp_path, few_reviews, tiny_bert):
     given = ["--data", few_reviews, "--model", tiny_bert, *ONE_EPOCH, "--clip", "0", "--runs-dir", tmp_path]
-    assert "smaller --learning-rate" in refused(capsys, "train", *given, "--learning-rate", "1e30")
+    assert "smaller --learning-rate" in refused(capsys, main, "train", *given, "--learning-rate", "1e30")

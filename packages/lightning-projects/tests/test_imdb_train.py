@@ -14,6 +14,7 @@ from resuming import Training, assert_same_end
 
 from dl_shared.data.backbones import embedded_folder
 from dl_shared.runs import find_run, read_history, read_summary
+from dl_shared.testing import KILLS
 from lightning_projects.imdb.cli import main
 from lightning_projects.imdb.config import PRESETS, Config
 from lightning_projects.imdb.train import train
@@ -62,18 +63,13 @@ def test_the_run_says_which_reviews_were_misjudged(uninterrupted):
     assert read_summary(uninterrupted)["metrics"]["baseline"]["f1"] > 0
 
 
-def test_killed_at_a_random_moment_and_resumed_it_ends_the_same(training, tmp_path, uninterrupted):
+@pytest.mark.parametrize("turn", range(KILLS))
+def test_killed_at_a_random_moment_and_resumed_it_ends_the_same(training, tmp_path, uninterrupted, turn):
     assert_same_end(training.killed_and_resumed(tmp_path, random.uniform(0, 0.6)), uninterrupted)
 
 
 def test_killed_between_two_epochs_and_resumed_it_ends_the_same(training, tmp_path, uninterrupted):
-    assert_same_end(training.killed_after(tmp_path, STEPS), uninterrupted)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("turn", range(6))
-def test_killed_at_other_random_moments(training, tmp_path, uninterrupted, turn):
-    assert_same_end(training.killed_and_resumed(tmp_path, random.uniform(0, 0.6)), uninterrupted)
+    assert_same_end(training.killed_and_resumed(tmp_path, 0, checkpoint=f"last/step={STEPS:08d}.ckpt"), uninterrupted)
 
 
 @pytest.mark.slow

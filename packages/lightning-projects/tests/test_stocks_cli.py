@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
@@ -13,6 +11,7 @@ from stocks_tools import OPTIONS, small, write_prices
 from dl_shared.data.prices import Prices
 from dl_shared.runs import read_summary
 from dl_shared.sample.prices import SIGNAL, make_prices
+from dl_shared.testing import help_without_frameworks, refused
 from dl_shared.tuning import Float
 from lightning_projects.stocks.cli import main
 from lightning_projects.stocks.config import LEVELS, PRESETS, Config
@@ -37,27 +36,8 @@ def call(*arguments):
     return main([str(argument) for argument in arguments])
 
 
-def refused(capsys, *arguments):
-    """The one line that the script answers."""
-    assert call(*arguments) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    line = captured.err.strip().splitlines()[-1]
-    assert line.startswith("error: ")
-    assert "Traceback" not in captured.err
-    return line
-
-
 def test_help_and_refusals_import_no_framework():
-    program = (
-        "import sys\nfrom lightning_projects.stocks.cli import main\n"
-        "try:\n    main(['train', '--help'])\nexcept SystemExit: pass\n"
-        "heavy = ('torch', 'pytorch_lightning', 'numpy', 'pandas')\n"
-        "print([name for name in heavy if name in sys.modules], file=sys.stderr)"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert "--test-tickers" in done.stdout
-    assert done.stderr.splitlines()[-1] == "[]"
+    assert "--test-tickers" in help_without_frameworks("lightning_projects.stocks.cli", "train")
 
 
 @pytest.mark.parametrize(
@@ -106,7 +86,7 @@ def test_defaults_agree_with_what_they_repeat():
     ids=lambda value: "_".join(map(str, value)) if isinstance(value, list) else "",
 )
 def test_options_that_cannot_work_leave_one_line_and_no_run(capsys, tmp_path, folder, arguments, message):
-    line = refused(capsys, "train", "--data", folder, *SMALL, *arguments, "--runs-dir", tmp_path)
+    line = refused(capsys, main, "train", "--data", folder, *SMALL, *arguments, "--runs-dir", tmp_path)
     assert message in line
     assert not list(tmp_path.glob("lightning-stocks/*"))
 
@@ -133,17 +113,17 @@ def spoiled(folder, tmp_path, how):
 )
 def test_files_that_cannot_be_used(capsys, tmp_path, folder, how, message):
     source = spoiled(folder, tmp_path, how)
-    assert message in refused(capsys, "train", "--data", source, *SMALL, "--runs-dir", tmp_path / "runs")
+    assert message in refused(capsys, main, "train", "--data", source, *SMALL, "--runs-dir", tmp_path / "runs")
     assert not list(tmp_path.glob("runs/*/*"))
 
 
 def test_an_empty_folder(capsys, tmp_path):
-    assert "no .csv file" in refused(capsys, "train", "--data", tmp_path, *SMALL, "--runs-dir", tmp_path)
+    assert "no .csv file" in refused(capsys, main, "train", "--data", tmp_path, *SMALL, "--runs-dir", tmp_path)
 
 
 def test_a_loss_that_is_not_finite_ends_the_run(capsys, tmp_path, folder):
     options = ["--learning-rate", "1e30", "--epochs", 2, "--runs-dir", tmp_path]
-    assert "smaller --learning-rate" in refused(capsys, "train", "--data", folder, *SMALL, *options)
+    assert "smaller --learning-rate" in refused(capsys, main, "train", "--data", folder, *SMALL, *options)
 
 
 def test_a_company_fetched_from_yahoo(capsys, tmp_path, monkeypatch):
@@ -167,7 +147,7 @@ def test_a_company_fetched_from_yahoo(capsys, tmp_path, monkeypatch):
 def test_no_network_for_the_hub(capsys, tmp_path, monkeypatch):
     monkeypatch.setenv("DL_YAHOO_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("DL_CACHE_DIR", str(tmp_path))
-    line = refused(capsys, "train", "--data", "hub", "--tickers", "AAPL", "--runs-dir", tmp_path)
+    line = refused(capsys, main, "train", "--data", "hub", "--tickers", "AAPL", "--runs-dir", tmp_path)
     assert "--data sample" in line
 
 
@@ -183,7 +163,7 @@ def test_forecasts_of_a_company_trained_on_one_kept_apart_and_an_unknown_one(cap
         assert all(row["lower"] < row["price"] < row["upper"] for row in rows)
         assert all(row["actual"] is None for row in rows)
         assert (finished / "plots" / f"forecast-{options[-1]}-{rows[0]['known_until']}.png").stat().st_size > 10_000
-    assert "no prices for XYZ" in refused(capsys, "forecast", "--run", finished, "--ticker", "XYZ")
+    assert "no prices for XYZ" in refused(capsys, main, "forecast", "--run", finished, "--ticker", "XYZ")
 
 
 @pytest.mark.parametrize("days_left", [1, 5])
@@ -207,12 +187,12 @@ def test_a_forecast_of_days_that_have_come_since_stands_beside_them(capsys, fini
     [("2010-09-01", "has learned from the days before"), ("2009-01-01", "0 days up to"), ("soon", "must be a date")],
 )
 def test_days_that_cannot_be_forecast_from(capsys, finished, as_of, message):
-    assert message in refused(capsys, "forecast", "--run", finished, "--ticker", "S02", "--as-of", as_of)
+    assert message in refused(capsys, main, "forecast", "--run", finished, "--ticker", "S02", "--as-of", as_of)
 
 
 def test_a_history_shorter_than_the_window(capsys, tmp_path, finished, folder):
     pd.read_csv(folder / "S01.csv").iloc[-70:].to_csv(tmp_path / "IPO.csv", index=False)
-    line = refused(capsys, "forecast", "--run", finished, "--data", tmp_path, "--ticker", "IPO")
+    line = refused(capsys, main, "forecast", "--run", finished, "--data", tmp_path, "--ticker", "IPO")
     assert "fewer than the 12 that a forecast needs" in line
 
 
@@ -225,7 +205,7 @@ def test_evaluate_gives_the_test_scores_back_and_scores_other_companies(capsys, 
     assert set(again["analysis"]) == {"horizon", "volatility", "month"}
     assert call("evaluate", "--run", finished, "--data", folder, "--json") == 0
     assert json.loads(capsys.readouterr().out)["test"]["mae"] != again["test"]["mae"]
-    assert "no AAPL" in refused(capsys, "evaluate", "--run", finished, "--data", "sample", "--tickers", "AAPL")
+    assert "no AAPL" in refused(capsys, main, "evaluate", "--run", finished, "--data", "sample", "--tickers", "AAPL")
 
 
 def test_tune_tries_options_and_says_which_were_best(capsys, tmp_path, folder, monkeypatch):
@@ -238,17 +218,17 @@ def test_tune_tries_options_and_says_which_were_best(capsys, tmp_path, folder, m
 
 
 def test_runs_that_are_not_there_or_are_finished(capsys, tmp_path, finished):
-    assert "no run" in refused(capsys, "forecast", "--runs-dir", tmp_path, "--ticker", "S00")
-    assert "not a run" in refused(capsys, "evaluate", "--run", tmp_path, "--data", "sample")
-    assert "finished" in refused(capsys, "train", "--resume", finished)
+    assert "no run" in refused(capsys, main, "forecast", "--runs-dir", tmp_path, "--ticker", "S00")
+    assert "not a run" in refused(capsys, main, "evaluate", "--run", tmp_path, "--data", "sample")
+    assert "finished" in refused(capsys, main, "train", "--resume", finished)
 
 
 def test_a_damaged_checkpoint_and_an_unfinished_run(capsys, tmp_path, finished):
     run = shutil.copytree(finished, tmp_path / "run")
     best = run / "checkpoints" / "best.ckpt"
     best.write_bytes(best.read_bytes()[:1000])
-    assert "damaged" in refused(capsys, "forecast", "--run", run, "--ticker", "S00")
+    assert "damaged" in refused(capsys, main, "forecast", "--run", run, "--ticker", "S00")
     best.unlink()
-    assert "checkpoint" in refused(capsys, "forecast", "--run", run, "--ticker", "S00")
+    assert "checkpoint" in refused(capsys, main, "forecast", "--run", run, "--ticker", "S00")
     (run / "forecaster.json").unlink()
-    assert "not finished" in refused(capsys, "forecast", "--run", run, "--ticker", "S00")
+    assert "not finished" in refused(capsys, main, "forecast", "--run", run, "--ticker", "S00")

@@ -13,6 +13,7 @@ from stocks_tools import OPTIONS, small, write_prices
 
 from dl_shared.files import read_json
 from dl_shared.runs import find_run, read_history, read_summary
+from dl_shared.testing import KILLS
 from lightning_projects.fitting import make_trainer
 from lightning_projects.stocks.cli import main
 from lightning_projects.stocks.config import PRESETS, Config
@@ -63,16 +64,17 @@ def test_the_page_says_in_words_what_the_errors_show(uninterrupted):
         assert (uninterrupted / "plots" / f"errors_by_{name}.png").stat().st_size > 10_000
 
 
-def test_killed_at_a_random_moment_and_resumed_it_ends_the_same(training, tmp_path, uninterrupted):
+@pytest.mark.parametrize("turn", range(KILLS))
+def test_killed_at_a_random_moment_and_resumed_it_ends_the_same(training, tmp_path, uninterrupted, turn):
     run = training.killed_and_resumed(tmp_path, random.uniform(0, 0.5))
     assert_same_end(run, uninterrupted)
     assert read_json(run / "forecaster.json") == read_json(uninterrupted / "forecaster.json")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("turn", range(6))
-def test_killed_at_other_random_moments(training, tmp_path, uninterrupted, turn):
-    assert_same_end(training.killed_and_resumed(tmp_path, random.uniform(0, 1.0)), uninterrupted)
+def test_killed_between_two_epochs_and_resumed_it_ends_the_same(training, tmp_path, uninterrupted):
+    first = read_history(uninterrupted)[0]["step"]
+    run = training.killed_and_resumed(tmp_path, 0, checkpoint=f"last/step={first:08d}.ckpt")
+    assert_same_end(run, uninterrupted)
 
 
 @pytest.mark.slow

@@ -152,7 +152,7 @@ class Training:
                     self.run.interrupt()
                 self.step(rows)
                 if self.at.step % CHECKPOINT_STEPS == 0 and self.at.step % self.epoch_steps:
-                    self.save()  # the last step of an epoch is saved with its validation, or a resumed run would skip it
+                    self.save()  # an epoch's last step is saved with its validation, or resuming would skip that
                 bar.advance(len(rows), loss=self.at.loss_sum / self.at.tokens)
 
     def step(self, rows: Int[np.ndarray, " rows"]) -> None:
