@@ -82,7 +82,8 @@ def tests(session: nox.Session, package: str) -> None:
         session.run("pytest", "tests", *session.posargs)
         return
     install(session, package)
-    session.run("pytest", f"{FOLDERS[package]}/tests", *session.posargs)
+    # Two workers of one thread each: most tests are too small to share between threads.
+    session.run("pytest", "-n", "2", f"{FOLDERS[package]}/tests", *session.posargs, env={"OMP_NUM_THREADS": "1"})
 
 
 @nox.session(default=False)

@@ -62,10 +62,9 @@ def test_ctrl_c_writes_a_checkpoint_and_says_how_to_resume(training, tmp_path, u
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("model", "share"), [("lstm", 0.9), ("gru", 0.7), ("transformer", 0.9)])
-def test_quick_closes_the_gap_on_sample_text(tmp_path, model, share):
-    """A GRU forgets more of what is nested: 0.79 is what it reached."""
+@pytest.mark.parametrize("model", ["lstm", "transformer"])
+def test_quick_closes_the_gap_on_sample_text(tmp_path, model):
     run = train(dataclasses.replace(recipe("quick", model), data="sample"), runs_dir=tmp_path)
     metrics = read_summary(run)["metrics"]
-    assert metrics["gap_closed"] >= share
+    assert metrics["gap_closed"] >= 0.9
     assert metrics["test"]["writing"]["temperature 0.8"]["accepted_lines"] > 0.5
