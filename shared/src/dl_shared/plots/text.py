@@ -174,7 +174,7 @@ def label_shares(counts: Mapping[str, Sequence[int]], class_names: Sequence[str]
     axis.set_xticks(range(len(parts)), parts)
     axis.yaxis.set_major_formatter("{x:,.0f}")
     axis.set_ylabel("texts")
-    axis.margins(y=0.15)
+    axis.margins(y=0.25)  # room for the legend above the numbers
     axis.legend(fontsize=9, ncols=len(class_names), loc="upper right")
     return fig
 
