@@ -62,7 +62,7 @@ def test_killed_at_a_random_moment_and_resumed_it_ends_the_same(training, tmp_pa
 
 
 def test_killed_between_two_epochs_and_resumed_it_ends_the_same(training, tmp_path, uninterrupted):
-    assert_same_end(training.killed_and_resumed(tmp_path, 0, checkpoint="last/step=00000011.ckpt"), uninterrupted)
+    assert_same_end(training.killed_and_resumed(tmp_path, 0.0, checkpoint="last/step=00000011.ckpt"), uninterrupted)
 
 
 def test_ctrl_c_writes_a_checkpoint_and_one_cut_short_gives_way_to_the_one_before(training, tmp_path, uninterrupted):

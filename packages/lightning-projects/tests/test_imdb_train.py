@@ -69,7 +69,7 @@ def test_killed_at_a_random_moment_and_resumed_it_ends_the_same(training, tmp_pa
 
 
 def test_killed_between_two_epochs_and_resumed_it_ends_the_same(training, tmp_path, uninterrupted):
-    assert_same_end(training.killed_and_resumed(tmp_path, 0, checkpoint=f"last/step={STEPS:08d}.ckpt"), uninterrupted)
+    assert_same_end(training.killed_and_resumed(tmp_path, 0.0, checkpoint=f"last/step={STEPS:08d}.ckpt"), uninterrupted)
 
 
 @pytest.mark.slow

@@ -73,7 +73,7 @@ def test_killed_at_a_random_moment_and_resumed_it_ends_the_same(training, tmp_pa
 
 def test_killed_between_two_epochs_and_resumed_it_ends_the_same(training, tmp_path, uninterrupted):
     first = read_history(uninterrupted)[0]["step"]
-    run = training.killed_and_resumed(tmp_path, 0, checkpoint=f"last/step={first:08d}.ckpt")
+    run = training.killed_and_resumed(tmp_path, 0.0, checkpoint=f"last/step={first:08d}.ckpt")
     assert_same_end(run, uninterrupted)
 
 
