@@ -28,6 +28,7 @@ FOLDERS = {
     "architectures": "packages/dl-architectures",
     "flax": "packages/flax-projects",
     "lightning": "packages/lightning-projects",
+    "accelerate": "packages/accelerate-projects",
 }
 FRAMEWORKS = [name for name in FOLDERS if name != "shared"]
 BENCHMARKS = {
@@ -35,6 +36,7 @@ BENCHMARKS = {
     "architectures": ["dl_seq2seq", "sample_images", "cifar10_torch"],
     "flax": ["flax_cifar10", "flax_shakespeare", "flax_stocks"],
     "lightning": ["lightning_cifar10", "lightning_imdb", "lightning_stocks"],
+    "accelerate": [],
 }
 DEMO = Path("demo")
 

@@ -20,7 +20,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from dl_shared.errors import InputError
+from dl_shared.errors import InputError, LostWorkerError
 from dl_shared.progress import say
 from dl_shared.runs import find_run, read_config, read_summary
 
@@ -210,6 +210,9 @@ def console_script(project: str, description: str, *verbs: Verb) -> Callable[[Se
                 verb.show(result)
         except InputError as error:
             return _refuse(error, str(error))
+        except LostWorkerError as error:
+            _refuse(error, str(error))
+            return 1
         except KeyboardInterrupt as error:
             say("; ".join(["interrupted", *_notes(error)]))
             return 130

@@ -26,7 +26,7 @@ def ridge_pipeline() -> Pipeline:
     others = [name for name in NUMERIC if name not in SIZES]
     sizes = make_pipeline(FunctionTransformer(np.log1p, feature_names_out="one-to-one"), _numbers())
     categories = make_pipeline(
-        SimpleImputer(strategy="constant", fill_value="missing"),
+        SimpleImputer(strategy="constant", fill_value="missing", keep_empty_features=True),
         OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=5),
     )
     columns = ColumnTransformer(
@@ -36,7 +36,9 @@ def ridge_pipeline() -> Pipeline:
 
 
 def _numbers() -> Pipeline:
-    return make_pipeline(SimpleImputer(strategy="median", add_indicator=True), StandardScaler())
+    return make_pipeline(
+        SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True), StandardScaler()
+    )
 
 
 def ridge_prices(train: Houses, features: pd.DataFrame) -> Float[np.ndarray, " houses"]:

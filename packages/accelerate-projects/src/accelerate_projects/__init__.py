@@ -1,0 +1,1 @@
+"""Projects in Hugging Face Accelerate."""

@@ -1,0 +1,82 @@
+"""Checkpoints as one safetensors file each: tensors of model and optimizer, and JSON in its header. Nothing unpickled.
+
+`Accelerator.save_state` and `load_state` keep random state and custom objects as pickles; here neither is needed.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from dl_shared.errors import InputError
+from dl_shared.files import atomic_path
+
+Tensors = dict[str, Tensor]
+
+
+def save(path: Path, values: Mapping[str, Any], **parts: Mapping[str, Tensor]) -> None:
+    """Write named tensors and JSON values as one file, which appears whole or not at all.
+
+    Args:
+        path: of the file.
+        values: what JSON can hold.
+        parts: tensors by name, such as `model=model.state_dict()`.
+
+    Raises:
+        OSError: if the disk is full.
+    """
+    tensors = {f"{part}.{name}": value.contiguous() for part, named in parts.items() for name, value in named.items()}
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, {"json": json.dumps(values)})
+
+
+def load(path: Path) -> tuple[dict[str, Tensors], dict[str, Any]]:
+    """The parts of a checkpoint, on the CPU, and its values.
+
+    Raises:
+        InputError: if the file is missing, cut short or of another kind.
+    """
+    if not path.is_file():
+        raise InputError(f"{path} does not exist; the run has no such checkpoint yet")
+    parts: dict[str, Tensors] = {}
+    try:
+        with safe_open(path, framework="pt") as file:
+            values = json.loads((file.metadata() or {})["json"])
+            for name in file.keys():  # noqa: SIM118 (not a dict)
+                part, _, rest = name.partition(".")
+                parts.setdefault(part, {})[rest] = file.get_tensor(name)
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        raise InputError(f"the checkpoint {path} is damaged ({' '.join(str(error).split())})") from None
+    return parts, values
+
+
+def load_weights(path: Path, model: nn.Module, weights: Tensors) -> None:
+    """Put weights from `path` into a model.
+
+    Raises:
+        InputError: if they are those of another model.
+    """
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError:
+        raise InputError(f"{path} holds the weights of another model than config.json describes") from None
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> Tensors:
+    """The state of an optimizer: for each parameter, by its number, the tensors kept for it."""
+    state = optimizer.state_dict()["state"]
+    return {f"{number}.{name}": tensor for number, kept in state.items() for name, tensor in kept.items()}
+
+
+def load_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors) -> None:
+    """Put that state back; learning rates and the like are those of the optimizer as it was made."""
+    state: dict[int, Tensors] = {}
+    for name, tensor in tensors.items():
+        number, _, key = name.partition(".")
+        state.setdefault(int(number), {})[key] = tensor
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

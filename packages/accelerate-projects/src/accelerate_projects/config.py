@@ -1,0 +1,27 @@
+"""The options that all projects of this package have."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from dl_shared.config import TrainConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccelerateConfig(TrainConfig):
+    """Options of the loop; a project adds its own. How many processes train is said to `accelerate launch`."""
+
+    changeable: ClassVar[frozenset[str]] = TrainConfig.changeable | {"checkpoint_seconds"}
+
+    accumulate: int = 1
+    """Parts that a batch is cut into, whose gradients are summed before an update: for batches that do not fit."""
+    checkpoint_seconds: float = 60.0
+    """At most this much work is lost by a kill; a checkpoint is also written after every epoch."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.accumulate < 1:
+            raise ValueError(f"accumulate must be at least 1, got {self.accumulate}")
+        if self.batch_size % self.accumulate:
+            raise ValueError(f"batch_size {self.batch_size} cannot be cut into {self.accumulate} equal parts")
+        if self.checkpoint_seconds < 0:
+            raise ValueError(f"checkpoint_seconds must not be negative, got {self.checkpoint_seconds}")

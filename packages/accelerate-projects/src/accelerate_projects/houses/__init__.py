@@ -1,0 +1,1 @@
+"""House prices by a linear model trained with Accelerate, beside other models."""

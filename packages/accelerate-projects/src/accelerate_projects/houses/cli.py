@@ -1,0 +1,25 @@
+"""The console script `accelerate-houses`: flags made from the config, nothing else."""
+
+import sys
+
+from accelerate_projects.houses.config import PRESETS
+from accelerate_projects.houses.options import PredictOptions
+from dl_shared.cli import EvaluateVerb, TrainVerb, Verb, console_script
+
+PACKAGE = "accelerate_projects.houses"
+
+main = console_script(
+    "accelerate-houses",
+    "House prices by a linear model trained with Hugging Face Accelerate, beside other models.",
+    TrainVerb(function=f"{PACKAGE}.train:train", presets=PRESETS),
+    EvaluateVerb(function=f"{PACKAGE}.predict:evaluate"),
+    Verb(
+        name="predict",
+        help="Prices of houses that have none yet; a submission file for Kaggle.",
+        function=f"{PACKAGE}.predict:predict",
+        options=PredictOptions,
+    ),
+)
+
+if __name__ == "__main__":
+    sys.exit(main(None))

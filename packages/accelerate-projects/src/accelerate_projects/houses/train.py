@@ -1,0 +1,170 @@
+"""Train a linear model of log prices with Accelerate: the data as tensors, then the loop."""
+
+import math
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from jaxtyping import Float
+from sklearn.linear_model import RidgeCV
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from accelerate_projects.batches import epoch_loader
+from accelerate_projects.houses.config import Config
+from accelerate_projects.houses.model import LinearRegression, ridge_loss, steepest
+from accelerate_projects.houses.preprocessing import Preprocessor
+from accelerate_projects.keeper import Keeper
+from accelerate_projects.processes import make_accelerator, start_run
+from dl_shared.data.houses import Houses
+from dl_shared.files import write_json
+from dl_shared.metrics.regression import score_regression
+from dl_shared.runs import Run
+from dl_shared.tasks import houses
+
+PREPROCESSOR = "preprocessor.json"
+PENALTIES = np.logspace(0, 3, 31)
+
+
+def train(config: Config, *, runs_dir: Path | None = None, resume: str | Path | None = None) -> Path:
+    """Train, test once, and report; returns the run directory."""
+    accelerator = make_accelerator(config)
+    with start_run(
+        accelerator,
+        "accelerate-houses",
+        config,
+        task="houses",
+        framework="accelerate",
+        primary="rmse_log",
+        higher_is_better=False,
+        runs_dir=runs_dir,
+        resume=resume,
+    ) as run:
+        data = houses.load(config.data, seed=config.seed)
+        houses.record_data(run, data)
+        preprocessor = Preprocessor.fit(data.train.features, config.features, config.trim)
+        if not run.follows:
+            write_json(run.path / PREPROCESSOR, vars(preprocessor))
+        model = fit(config, preprocessor, data, run, accelerator)
+        if not run.follows:
+            test, validation = (predict_prices(model, preprocessor, part) for part in (data.test, data.validation))
+            houses.report(run, data, test, validation)
+    return run.path
+
+
+class Rows(NamedTuple):
+    """Houses as tensors."""
+
+    features: Float[Tensor, "houses columns"]
+    log_prices: Float[Tensor, " houses"]
+    counted: Float[Tensor, " houses"]
+    """1, or 0 for a row that only fills the last of several equal parts."""
+
+
+class Table(Dataset):
+    """All rows, on the device.
+
+    Args:
+        preprocessor: fitted.
+        part: houses with prices.
+        device: where to put them.
+        parts: the number of rows is filled up to a multiple of this.
+    """
+
+    def __init__(self, preprocessor: Preprocessor, part: Houses, device: torch.device, *, parts: int = 1) -> None:
+        assert part.prices is not None
+        filling = np.zeros(-len(part) % parts)
+        features = preprocessor.transform(part.features)
+        self.rows = Rows(
+            *(
+                torch.tensor(np.concatenate(columns), dtype=torch.float32, device=device)
+                for columns in (
+                    (features, np.zeros((len(filling), features.shape[1]))),
+                    (np.log(part.prices), filling),
+                    (np.ones(len(part)), filling),
+                )
+            )
+        )
+
+    def __len__(self) -> int:
+        return len(self.rows.counted)
+
+    def __getitems__(self, rows: list[int]) -> Rows:
+        chosen = torch.tensor(rows, device=self.rows.counted.device)
+        return Rows(*(values[chosen] for values in self.rows))
+
+
+def fit(
+    config: Config, preprocessor: Preprocessor, data: houses.Data, run: Run, accelerator: Accelerator
+) -> LinearRegression:
+    """Train to the end, from the last checkpoint if there is one; returns the model."""
+    parts = config.accumulate * accelerator.num_processes
+    table = Table(preprocessor, data.train, accelerator.device, parts=parts)
+    batch_size = min(config.batch_size, len(table))
+    houses_counted = len(data.train) if batch_size == len(table) else batch_size  # in a batch of all processes
+
+    features, log_prices = (values[: len(data.train)] for values in table.rows[:2])
+    model = LinearRegression(len(preprocessor.names), mean=log_prices.mean().item())
+    penalty = config.penalty or choose_penalty(features, log_prices)
+    largest, smallest = steepest(features, penalty)
+    # Momentum for a quadratic whose curvatures are known (Nesterov 2004, section 2.2.1).
+    momentum = (math.sqrt(largest) - math.sqrt(smallest)) / (math.sqrt(largest) + math.sqrt(smallest))
+    optimizer = torch.optim.SGD(
+        model.parameters(), lr=config.learning_rate or 1 / largest, momentum=momentum, nesterov=momentum > 0
+    )
+    loader = epoch_loader(table, batch_size, seed=config.seed, accumulate=config.accumulate, passes=config.passes)
+    model, optimizer, loader = accelerator.prepare(model, optimizer, loader)
+    keeper = Keeper(
+        accelerator,
+        config,
+        run,
+        model,
+        optimizer,
+        steps_per_epoch=len(loader) // config.accumulate,
+        batch_size=batch_size,
+        unit="houses",
+        metric="rmse_log",
+        higher_is_better=None,  # descent to an optimum that is known to be one: the newest is the nearest
+    )
+
+    with keeper.working():
+        for epoch in range(keeper.epoch, config.epochs):
+            loader.set_epoch(epoch)
+            for batch in keeper.remaining(loader):
+                with accelerator.accumulate(model):
+                    predicted = model(batch.features)
+                    weight = accelerator.unwrap_model(model).weight
+                    errors, shrinkage = ridge_loss(predicted, batch.log_prices, batch.counted, weight, penalty)
+                    # Each process has a part of the houses, and gradients are averaged over processes and parts.
+                    accelerator.backward(errors * parts / houses_counted + shrinkage / len(data.train))
+                    optimizer.step()
+                    optimizer.zero_grad()
+                keeper.after_batch(torch.stack([errors, batch.counted.sum()]))
+            squared, counted = keeper.train_sums()
+            validation = validate(accelerator.unwrap_model(model), preprocessor, data.validation)
+            keeper.after_epoch({"loss": squared / counted}, validation)
+    keeper.record_cost()
+
+    return accelerator.unwrap_model(model).eval()
+
+
+def choose_penalty(features: Float[Tensor, "houses columns"], log_prices: Float[Tensor, " houses"]) -> float:
+    """The penalty whose leave-one-out error on the training houses is the smallest, in closed form."""
+    return float(RidgeCV(PENALTIES).fit(features.double().cpu().numpy(), log_prices.double().cpu().numpy()).alpha_)
+
+
+@torch.inference_mode()
+def predict_prices(model: LinearRegression, preprocessor: Preprocessor, part: Houses) -> Float[np.ndarray, " houses"]:
+    """Prices in dollars: the exponential of the predicted log price."""
+    features = preprocessor.transform(part.features)
+    device = model.weight.device
+    return np.exp(model(torch.tensor(features, dtype=torch.float32, device=device)).double().cpu().numpy())
+
+
+def validate(model: LinearRegression, preprocessor: Preprocessor, part: Houses) -> dict[str, float]:
+    """Scores of the model as it is."""
+    assert part.prices is not None
+    scores = score_regression(predict_prices(model, preprocessor, part), part.prices, replicates=0)
+    return {"loss": scores["rmse_log"] ** 2, "rmse_log": scores["rmse_log"]}

@@ -1,0 +1,18 @@
+"""Shapes are checked at run time; every run trains on made-up houses, prices and pictures."""
+
+import os
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
+os.environ["ACCELERATE_USE_CPU"] = "true"  # two processes on CPU cores are started as for two GPUs
+os.environ["OMP_NUM_THREADS"] = "1"  # threads only get in each other's way on models this small
+
+import pytest
+from jaxtyping import install_import_hook
+
+install_import_hook(["accelerate_projects", "dl_shared"], "beartype.beartype")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory):
+    os.environ["DL_CACHE_DIR"] = str(tmp_path_factory.mktemp("cache"))

@@ -1,0 +1,107 @@
+"""Ridge regression by descent; killed, interrupted, resumed, in two processes: the run ends as one never stopped."""
+
+import random
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from resuming import Training, assert_same_end
+from sklearn.linear_model import RidgeCV
+
+from accelerate_projects import checkpoints
+from accelerate_projects.houses.config import Config
+from accelerate_projects.houses.preprocessing import Preprocessor
+from accelerate_projects.houses.train import PENALTIES, train
+from dl_shared.runs import find_run, read_config, read_history, read_summary
+from dl_shared.tasks import houses
+from dl_shared.testing import KILLS
+
+
+@pytest.fixture(scope="module")
+def training():
+    options = {
+        "data": "sample",
+        "epochs": 4,
+        "passes": 3,
+        "batch_size": 180,
+        "accumulate": 2,
+        "checkpoint_seconds": 0.0,
+    }
+    return Training("accelerate-houses", options)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(training, tmp_path_factory):
+    return training.whole(tmp_path_factory.mktemp("whole"))
+
+
+@pytest.fixture(scope="module")
+def converged(tmp_path_factory):
+    return train(Config(data="sample"), runs_dir=tmp_path_factory.mktemp("runs"))
+
+
+def test_descent_ends_where_ridge_regression_is(converged):
+    config, data = read_config(converged, Config), houses.load("sample", seed=0)
+    preprocessor = Preprocessor.fit(data.train.features, config.features, config.trim)
+    ridge = RidgeCV(PENALTIES).fit(preprocessor.transform(data.train.features), np.log(data.train.prices))
+    model = checkpoints.load(converged / "checkpoints" / "best.safetensors")[0]["model"]
+    np.testing.assert_allclose(model["weight"].numpy(), ridge.coef_, atol=1e-5)
+    assert model["bias"].item() == pytest.approx(ridge.intercept_, abs=1e-5)
+    predicted = pq.read_table(converged / "predictions.parquet")["predicted"].to_numpy()
+    np.testing.assert_allclose(predicted, np.exp(ridge.predict(preprocessor.transform(data.test.features))), rtol=1e-4)
+
+
+def test_the_gap_is_closed_on_sample_data(converged):
+    metrics = read_summary(converged)["metrics"]
+    assert metrics["gap_closed"] > 0.9
+    assert metrics["baseline"]["rmse_log"] > 1.5 * metrics["test"]["rmse_log"]
+
+
+def test_a_run_records_its_cost_and_validates_every_epoch(uninterrupted):
+    cost = {
+        "train_seconds",
+        "examples_per_second",
+        "parameters",
+        "peak_memory_bytes",
+        "device",
+        "precision",
+        "processes",
+    }
+    assert read_summary(uninterrupted)["cost"].keys() >= cost
+    splits = [(row["epoch"], row["split"]) for row in read_history(uninterrupted)]
+    assert splits == [(epoch, split) for epoch in range(1, 5) for split in ("train", "validation")]
+
+
+@pytest.mark.parametrize("turn", range(KILLS))
+def test_killed_at_a_random_moment_and_resumed_it_ends_the_same(training, tmp_path, uninterrupted, turn):
+    assert_same_end(training.killed_and_resumed(tmp_path, random.uniform(0, 0.3)), uninterrupted)
+
+
+def test_ctrl_c_writes_a_checkpoint_and_says_how_to_resume(training, tmp_path, uninterrupted):
+    run = training.interrupted(tmp_path, 0.05)
+    training.resume(run)
+    assert_same_end(run, uninterrupted)
+
+
+def test_two_processes_equal_one(training, tmp_path, uninterrupted):
+    with training.launch(tmp_path, processes=2) as process:
+        _, errors = process.communicate()
+    assert process.returncode == 0, errors
+    run = find_run("last", tmp_path, training.project)
+    assert read_summary(run)["cost"]["processes"] == 2
+    ours, theirs = (
+        checkpoints.load(path / "checkpoints" / "last.safetensors")[0]["model"] for path in (run, uninterrupted)
+    )
+    np.testing.assert_allclose(ours["weight"].numpy(), theirs["weight"].numpy(), atol=1e-6)
+    losses = [[row["loss"] for row in read_history(path)] for path in (run, uninterrupted)]
+    np.testing.assert_allclose(*losses, rtol=1e-5)
+
+
+def test_a_lost_process_stops_the_others_with_one_line_and_the_run_goes_on_without_it(
+    training, tmp_path, uninterrupted
+):
+    run, errors = training.worker_killed(tmp_path, passes=100)
+    (line,) = [line for line in errors.splitlines() if line.startswith("error: ")]
+    assert "another process was lost" in line
+    assert f"resume with: accelerate-houses train --resume {run}" in line
+    training.resume(run)
