@@ -43,7 +43,7 @@ WARM_UP = 3
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=8, help="timed steps of each loop and turn")
-    parser.add_argument("--turns", type=int, default=2)
+    parser.add_argument("--turns", type=int, default=6)
     parser.add_argument("--batch-size", type=int, default=256)
     parser.add_argument("--preset", choices=list(PRESETS), default="cpu")
     arguments = parser.parse_args()

@@ -10,7 +10,7 @@ from lightning_projects.config import LightningConfig
 class Config(LightningConfig):
     """Options of `lightning-cifar10 train`. The defaults are the recipe for 45,000 images on two CPU cores."""
 
-    epochs: int = 10
+    epochs: int = 18
     """Passes over the training images."""
     batch_size: int = 512
     """Images per step, over all processes together."""
