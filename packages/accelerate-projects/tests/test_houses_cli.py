@@ -12,6 +12,7 @@ from accelerate_projects.houses.cli import main
 from accelerate_projects.houses.config import Config
 from accelerate_projects.houses.train import train
 from dl_shared.sample.houses import make_houses
+from dl_shared.tasks import houses
 from dl_shared.testing import help_without_frameworks, refused
 
 
@@ -118,6 +119,19 @@ def test_evaluate_gives_the_test_scores_back(capsys, folder, finished):
     scores = json.loads(capsys.readouterr().out)["test"]
     summary = json.loads((finished / "summary.json").read_text())
     assert scores["rmse_log"] == pytest.approx(summary["metrics"]["test"]["rmse_log"], rel=1e-5)
+
+
+def test_explore_writes_one_page_of_the_training_houses(capsys, tmp_path, folder):
+    page = tmp_path / "new" / "page.html"
+    assert main(["explore", "--data", str(folder), "--output", str(page), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    train_part = houses.load(str(folder), seed=0).train
+    assert said["houses"] == len(train_part) < 200
+    assert said["median_price"] == np.median(train_part.prices)
+    html = page.read_text()
+    assert html.count('src="data:image/png;base64,') == html.count("<img") == 8
+    assert "Neighbourhoods" in html
+    assert "does not exist" in refused(capsys, main, "explore", "--data", tmp_path / "none.csv")
 
 
 def test_files_and_runs_that_are_not_there(capsys, tmp_path, finished, folder):

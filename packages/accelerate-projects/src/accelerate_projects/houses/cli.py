@@ -3,7 +3,7 @@
 import sys
 
 from accelerate_projects.houses.config import PRESETS
-from accelerate_projects.houses.options import PredictOptions
+from accelerate_projects.houses.options import ExploreOptions, PredictOptions
 from dl_shared.cli import EvaluateVerb, TrainVerb, Verb, console_script
 
 PACKAGE = "accelerate_projects.houses"
@@ -11,6 +11,12 @@ PACKAGE = "accelerate_projects.houses"
 main = console_script(
     "accelerate-houses",
     "House prices by a linear model trained with Hugging Face Accelerate, beside other models.",
+    Verb(
+        name="explore",
+        help="Write a page of what the houses are like.",
+        function=f"{PACKAGE}.explore:explore",
+        options=ExploreOptions,
+    ),
     TrainVerb(function=f"{PACKAGE}.train:train", presets=PRESETS),
     EvaluateVerb(function=f"{PACKAGE}.predict:evaluate"),
     Verb(

@@ -17,3 +17,19 @@ class PredictOptions(RunOptions):
     """Kaggle's test.csv, or another file in its columns."""
     output: Path | None = None
     """Where to write Kaggle's submission file, with the columns Id and SalePrice."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExploreOptions:
+    """What the houses are like, on one page."""
+
+    data: str
+    """`sample`, or Kaggle's train.csv or the folder that holds it."""
+    output: Path | None = None
+    """Where the page goes (default: accelerate-houses/exploration.html under the runs directory)."""
+    seed: int = 0
+    """Of the runs whose training houses are shown."""
+    runs_dir: Path | None = None
+    """Where runs are kept (default: $DL_RUNS_DIR, else ./runs)."""
+    json: bool = False
+    """Print one JSON object on stdout, and everything else on stderr."""
