@@ -36,8 +36,6 @@ class Position:
     """Of the epoch so far, over all processes."""
     best: dict[str, float] | None = None
     """Scores of the best epoch so far."""
-    waited: int = 0
-    """Epochs since that one."""
 
 
 class Keeper:
@@ -139,10 +137,9 @@ class Keeper:
             run.log(step=at.step, epoch=self.epoch, split=split, **scores)
         value = validation[self.metric]
         self._say(f"epoch {self.epoch}: validation {self.metric} {value:.4f}")
-        at.waited += 1
         # The best is saved first: after a kill in between, this epoch ends a second time, and the same.
         if at.best is None or self._better(value, at.best[self.metric]):
-            at.best, at.waited = {**validation, "epoch": self.epoch}, 0
+            at.best = {**validation, "epoch": self.epoch}
             if self.accelerator.is_main_process:
                 checkpoints.save(self.best, at.best, model=self.weights())
         self.sums = None

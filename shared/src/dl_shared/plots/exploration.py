@@ -4,12 +4,11 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
 
+from dl_shared.plots.houses import round_ticks
 from dl_shared.plots.style import COLORS, SEQUENTIAL, figure
 
 COLUMNS = 6  # of small panels
-ROUND = (20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)  # of which powers of ten are too few for ticks
 
 
 def distributions(features: pd.DataFrame) -> Figure:
@@ -123,9 +122,6 @@ def price_by_size(features: pd.DataFrame, prices: Float[np.ndarray, " houses"]) 
     )
     axis.set(xscale="log", yscale="log", xlabel="living area (square feet)", ylabel="price (thousand $)")
     for one in (axis.xaxis, axis.yaxis):
-        low, high = one.get_view_interval()
-        shown = [tick for tick in ROUND if low <= tick <= high]
-        one.set_ticks(shown, [f"{tick:,}" for tick in shown])
-        one.set_minor_locator(NullLocator())
+        round_ticks(one, list(one.get_view_interval()))
     fig.colorbar(points, ax=axis, label="overall quality, 1 to 10")
     return fig

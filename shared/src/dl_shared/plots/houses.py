@@ -89,7 +89,7 @@ def predicted_against_actual(
         axis.scatter(actual / 1000, predicted / 1000, s=14, alpha=0.6, color=color, edgecolors="none")
         axis.set(xscale="log", yscale="log", xlim=span, ylim=span)
         for one in (axis.xaxis, axis.yaxis):
-            _price_ticks(one, span)
+            round_ticks(one, span)
         error = np.sqrt(np.mean(np.log(predicted / actual) ** 2))
         axis.set_title(f"{name}: RMSE of the log {error:.3f}")
         axis.set_xlabel("actual price (thousand $)")
@@ -97,8 +97,8 @@ def predicted_against_actual(
     return fig
 
 
-def _price_ticks(axis, span: list) -> None:
-    """Round prices rather than powers of ten, of which there are one or two."""
+def round_ticks(axis, span: list) -> None:
+    """Round numbers rather than powers of ten, of which there are one or two."""
     round_ones = (10, 20, 30, 50, 100, 200, 300, 500, 1000, 2000, 3000, 5000, 10000)
     shown = [tick for tick in round_ones if span[0] <= tick <= span[1]]
     axis.set_ticks(shown, [f"{tick:,}" for tick in shown])
