@@ -24,6 +24,11 @@ class Picture:
     uri: str
     """The file itself, as a `data:` address."""
 
+    @property
+    def wide(self) -> bool:
+        """Whether it needs the page's whole width; half of it would make small letters illegible, or curves flat."""
+        return self.width > 1420 or self.width > max(1200, 1.7 * self.height)
+
 
 @dataclass(frozen=True)
 class RunRecord:
