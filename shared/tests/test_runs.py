@@ -12,7 +12,8 @@ from dl_shared.config import TrainConfig
 from dl_shared.errors import InputError
 from dl_shared.files import atomic_path, fingerprint, read_json, write_json
 from dl_shared.plots.style import figure
-from dl_shared.runs import Follower, Run, read_history, read_summary
+from dl_shared.processes import Follower, start_together
+from dl_shared.runs import Run, read_history, read_summary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +108,21 @@ def test_a_run_resumed_on_other_data_is_refused(tmp_path):
     with start(tmp_path, resume=run.path) as resumed:
         resumed.record_data(source="a file", fingerprint="one", rows={"train": 3}, classes=2)
     assert resumed.summary["data"] == {"source": "a file", "fingerprint": "one", "rows": {"train": 3}, "classes": 2}
+
+
+def test_the_first_of_several_processes_tells_the_others_its_run_or_that_there_is_none(tmp_path):
+    told = []
+
+    def join(first, **options):
+        options = {"task": "t", "framework": "f", "primary": "accuracy", "runs_dir": tmp_path, **options}
+        tell = (lambda text: told.append(text) or text) if first else (lambda text: told[-1])
+        return start_together("some-project", Config(), is_first=first, from_first=tell, **options)
+
+    with join(True) as run, join(False) as follower:
+        assert (follower.path, follower.follows, run.follows) == (run.path, True, False)
+    for first, reason in ((True, "nowhere"), (False, "the first process could not start the run")):
+        with pytest.raises(InputError, match=reason):
+            join(first, resume="nowhere")
 
 
 def test_a_follower_writes_nothing(tmp_path):

@@ -207,12 +207,12 @@ class Run:
         return run
 
     def __enter__(self) -> "Run":
-        if _in_main_thread():  # clusters announce their kill by SIGTERM: end as for Ctrl-C
+        if in_main_thread():  # clusters announce their kill by SIGTERM: end as for Ctrl-C
             self._previous_sigterm = signal.signal(signal.SIGTERM, _raise_interrupt)
         return self
 
     def __exit__(self, kind, error, traceback) -> None:
-        if _in_main_thread():
+        if in_main_thread():
             signal.signal(signal.SIGTERM, self._previous_sigterm)
         try:
             if isinstance(error, InputError) and self._is_empty():
@@ -259,7 +259,7 @@ class Run:
 
         A training loop looks at `stop_requested` after each step, writes its checkpoint and calls `interrupt`.
         """
-        if not _in_main_thread():
+        if not in_main_thread():
             yield
             return
 
@@ -346,38 +346,6 @@ class Run:
         return path
 
 
-class Follower(Run):
-    """A run that another process keeps: same directory, and nothing is written.
-
-    Where several processes train as one, the first starts the run, tells the others its path, and these follow it.
-    """
-
-    follows = True
-
-    def __init__(self, path: Path, *, resumed: bool) -> None:
-        self.path = path
-        self.summary = read_summary(path)
-        self.resumed = resumed
-        self.stop_requested = False
-        self.checkpoints = path / "checkpoints"
-
-    def __exit__(self, kind, error, traceback) -> None:
-        if _in_main_thread():
-            signal.signal(signal.SIGTERM, self._previous_sigterm)
-
-    def log(self, *, step: int, epoch: float | int, split: str, **values: SupportsFloat) -> None: ...
-
-    def rewind(self, step: int) -> None: ...
-
-    def _write_summary(self) -> None: ...
-
-    def save_figure(self, figure: "Figure", name: str, *, caption: str) -> Path:
-        return self.path / "plots" / f"{name}.png"
-
-    def save_predictions(self, predictions: "pd.DataFrame") -> Path:
-        return self.path / "predictions.parquet"
-
-
 def _versions() -> dict[str, str]:
     found = {}
     for name in _VERSIONED:
@@ -402,7 +370,7 @@ def _lock(path: Path) -> int:
     return descriptor
 
 
-def _in_main_thread() -> bool:
+def in_main_thread() -> bool:
     return threading.current_thread() is threading.main_thread()
 
 

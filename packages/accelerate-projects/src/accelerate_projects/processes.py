@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,7 +10,8 @@ from accelerate.utils import DataLoaderConfiguration, broadcast_object_list
 
 from accelerate_projects.config import AccelerateConfig
 from dl_shared.errors import InputError, LostWorkerError
-from dl_shared.runs import Follower, Run
+from dl_shared.processes import start_together
+from dl_shared.runs import Run
 
 # What the backends say of a process that is gone: gloo, NCCL, and the store through which processes meet.
 LOST = ("Connection closed by peer", "Connection reset by peer", "NCCL", "Broken pipe", "Socket Timeout")
@@ -60,19 +60,12 @@ def start_run(accelerator: Accelerator, project: str, config: AccelerateConfig, 
     """
     if accelerator.num_processes == 1:
         return Run.start(project, config, **options)
-    told: list[str | None] = [None]
-    if accelerator.is_main_process:
-        try:
-            run = Run.start(project, config, **options)
-        except BaseException:
-            broadcast_object_list(told)
-            raise
-        broadcast_object_list([str(run.path)])
-        return run
-    broadcast_object_list(told)
-    if told[0] is None:
-        raise InputError("the first process could not start the run, and says why")
-    return Follower(Path(told[0]), resumed=options.get("resume") is not None)
+
+    def from_first(text: str) -> str:
+        (told,) = broadcast_object_list([text])
+        return str(told)
+
+    return start_together(project, config, is_first=accelerator.is_main_process, from_first=from_first, **options)
 
 
 def any_process(accelerator: Accelerator, *flags: bool) -> tuple[bool, ...]:

@@ -5,7 +5,6 @@ training step is written as for one. What is left is here: to join, to agree, an
 """
 
 import os
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -13,7 +12,8 @@ import numpy as np
 from jax.experimental import multihost_utils
 
 from dl_shared.errors import InputError
-from dl_shared.runs import Follower, Run
+from dl_shared.processes import start_together
+from dl_shared.runs import Run
 from flax_projects.config import FlaxConfig
 
 PATH_BYTES = 4096  # no longer than Linux takes a path to be
@@ -36,18 +36,7 @@ def start_run(project: str, config: FlaxConfig, **options: Any) -> Run:
         _join()
     if jax.process_count() == 1:
         return Run.start(project, config, **options)
-    if jax.process_index() == 0:
-        try:
-            run = Run.start(project, config, **options)
-        except BaseException:
-            _from_first("")
-            raise
-        _from_first(str(run.path))
-        return run
-    path = _from_first("")
-    if not path:
-        raise InputError("the first process could not start the run, and says why")
-    return Follower(Path(path), resumed=options.get("resume") is not None)
+    return start_together(project, config, is_first=jax.process_index() == 0, from_first=_from_first, **options)
 
 
 def any_process(*flags: bool) -> tuple[bool, ...]:

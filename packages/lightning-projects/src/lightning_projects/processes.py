@@ -13,7 +13,8 @@ import torch.distributed as dist
 from pytorch_lightning.plugins.environments import ClusterEnvironment, SLURMEnvironment, TorchElasticEnvironment
 
 from dl_shared.errors import InputError
-from dl_shared.runs import Follower, Run
+from dl_shared.processes import Follower, start_together
+from dl_shared.runs import Run
 from lightning_projects.config import LightningConfig
 
 RUN_VARIABLE = "LIGHTNING_PROJECTS_RUN"
@@ -31,9 +32,8 @@ def start_run(project: str, config: LightningConfig, **options: Any) -> Run:
     Raises:
         InputError: as `Run.start`, in every process; if several hosts are to take part and nothing starts them.
     """
-    resumed = options.get("resume") is not None
     if RUN_VARIABLE in os.environ:
-        return Follower(Path(os.environ[RUN_VARIABLE]), resumed=resumed)
+        return Follower(Path(os.environ[RUN_VARIABLE]), resumed=options.get("resume") is not None)
     environment = _started_by()
     if environment is None or environment.world_size() == 1:
         if config.num_nodes > 1:
@@ -42,18 +42,8 @@ def start_run(project: str, config: LightningConfig, **options: Any) -> Run:
         os.environ[RUN_VARIABLE] = str(run.path)
         return run
     _join(environment)
-    if environment.global_rank() == 0:
-        try:
-            run = Run.start(project, config, **options)
-        except BaseException:
-            _from_first("")
-            raise
-        _from_first(str(run.path))
-        return run
-    path = _from_first("")
-    if not path:
-        raise InputError("the first process could not start the run, and says why")
-    return Follower(Path(path), resumed=resumed)
+    first = environment.global_rank() == 0
+    return start_together(project, config, is_first=first, from_first=_from_first, **options)
 
 
 def forget_run() -> None:
