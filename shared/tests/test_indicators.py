@@ -92,6 +92,13 @@ def test_features_are_finite_after_their_warm_up_and_do_not_depend_on_the_price_
         compute_features(frame, [])
 
 
+def test_the_calendar_goes_in_circles():
+    features = compute_features(price_frame(), ["week_sine", "week_cosine", "year_sine", "year_cosine"])
+    for name in ("week", "year"):
+        np.testing.assert_allclose(features[f"{name}_sine"] ** 2 + features[f"{name}_cosine"] ** 2, 1)
+    assert len(features[["week_sine", "week_cosine"]].round(6).drop_duplicates()) == 5
+
+
 def test_exogenous_values_are_joined_by_what_was_known(tmp_path):
     path = tmp_path / "rates.csv"
     path.write_text("Date,rate,cpi\n2020-01-03,1.5,\n2020-01-01,1.0,100\n2020-01-06,,101\n")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from dl_shared.baselines.forecasting import BASELINES
 from dl_shared.data.exogenous import join_exogenous
-from dl_shared.data.indicators import FEATURES, bollinger, compute_features, macd, rsi
+from dl_shared.data.indicators import CALENDAR, FEATURES, bollinger, compute_features, macd, rsi
 from dl_shared.data.lookahead import assert_causal, change_future
 from dl_shared.data.scalers import Scaler
 from dl_shared.data.splits import chronological
@@ -27,9 +27,14 @@ def history(days: int = DAYS) -> pd.DataFrame:
 
 @few
 @moments
-@pytest.mark.parametrize("name", FEATURES)
+@pytest.mark.parametrize("name", [name for name in FEATURES if name not in CALENDAR])
 def test_no_feature_sees_the_future(name, last_known, seed):
     assert_causal(lambda frame: compute_features(frame, [name]), history(), last_known, seed=seed)
+
+
+def test_the_calendar_does_not_depend_on_prices():
+    before, after = (compute_features(frame, list(CALENDAR)) for frame in (history(), change_future(history(), 100)))
+    assert before.equals(after)
 
 
 @few

@@ -46,11 +46,11 @@ def test_returns_follow_the_equations():
     sample = make_prices(seed=0, tickers=1, days=400)
     frame, state = sample.prices.frames["S00"], sample.states["S00"]
     surprise = np.log(frame["close"] / frame["open"]).to_numpy()
-    added = state[1:] - sample.decay * state[:-1]  # = surprise * (lean + v): v, and so the volume, follows
-    v = added / surprise[1:] - sample_prices.LEAN
+    added = state[1:] - sample.decay * state[:-1]  # = signal * surprise * (lean + v): v, and so the volume, follows
+    v = added / (sample_prices.SIGNAL * surprise[1:]) - sample_prices.LEAN
     level = np.log(frame["volume"].to_numpy()[1:]) - sample_prices.VOLUME_SPREAD * v
     assert np.ptp(level) < 1e-3  # the volume is rounded to whole shares
-    news = np.log(frame["open"] / frame["close"].shift()).to_numpy()[1:] - sample.signal * state[:-1]
+    news = np.log(frame["open"] / frame["close"].shift()).to_numpy()[1:] - state[:-1]
     assert abs(np.corrcoef(news, state[:-1])[0, 1]) < 0.15
     assert 0.3 < news.std() / surprise.std() < 0.7
 
@@ -59,7 +59,7 @@ def test_the_oracle_is_the_closed_form_of_its_recursion():
     sample = make_prices(seed=0, tickers=1, days=100)
     expected, state = np.zeros(100), sample.states["S00"].copy()
     for step in range(HORIZON):
-        expected += sample.signal * state
+        expected += state
         state *= sample.decay
         np.testing.assert_allclose(sample.oracle("S00", HORIZON)[:, step], expected)
 

@@ -23,8 +23,11 @@ class Progress(Protocol):
 
 
 @contextmanager
-def progress(total: int, label: str, *, unit: str = "", done: int = 0) -> Iterator[Progress]:
-    """Show how far work of `total` units has come, `done` of them already behind us."""
+def progress(total: int, label: str, *, unit: str = "", done: int = 0, shown: bool = True) -> Iterator[Progress]:
+    """Show how far work of `total` units has come, `done` of them already behind us; nothing where it is not shown."""
+    if not shown:
+        yield _Nothing()
+        return
     if not sys.stderr.isatty():
         yield _Lines(total, label, unit, done)
         return
@@ -35,6 +38,10 @@ def progress(total: int, label: str, *, unit: str = "", done: int = 0) -> Iterat
     columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), unit, TimeRemainingColumn())
     with RichProgress(*columns, TextColumn("{task.fields[values]}"), console=Console(stderr=True)) as bar:
         yield _Bar(bar, bar.add_task(label, total=total, completed=done, values=""))
+
+
+class _Nothing:
+    def advance(self, n: int, **values: float) -> None: ...
 
 
 class _Bar:

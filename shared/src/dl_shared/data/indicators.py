@@ -109,6 +109,29 @@ def standardised(values: pd.Series, close: pd.Series) -> pd.Series:
     return values / recent_volatility(close).shift()
 
 
+def around_circle(position: pd.Index, length: int, index: pd.Index) -> tuple[pd.Series, pd.Series]:
+    """Sine and cosine, so that the last place is as near to the first as any two neighbours."""
+    angle = 2 * np.pi * position.to_numpy(float) / length
+    return pd.Series(np.sin(angle), index), pd.Series(np.cos(angle), index)
+
+
+def weekday(frame: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """Monday to Friday."""
+    return around_circle(pd.DatetimeIndex(frame.index).dayofweek, 5, frame.index)
+
+
+def day_of_year(frame: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """January to December."""
+    return around_circle(pd.DatetimeIndex(frame.index).dayofyear, 365, frame.index)
+
+
+CALENDAR: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
+    "week_sine": lambda f: weekday(f)[0],
+    "week_cosine": lambda f: weekday(f)[1],
+    "year_sine": lambda f: day_of_year(f)[0],
+    "year_cosine": lambda f: day_of_year(f)[1],
+}
+"""Known for all days to come; the prices have no part in them."""
 FEATURES: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
     "return": lambda f: log_returns(f["close"]),
     "return_5": lambda f: log_returns(f["close"], 5),
@@ -127,6 +150,7 @@ FEATURES: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
     "volatility": lambda f: np.log(realized_volatility(f["close"]) + 1e-3),
     "volume": lambda f: abnormal_volume(f["volume"]),
     "volume_change": lambda f: log_volume(f["volume"]).diff(),
+    **CALENDAR,
 }
 DEFAULT_FEATURES = ("return", "volume", "overnight", "range", "volatility", "sma_20", "rsi", "macd")
 

@@ -19,7 +19,7 @@ Half days are trading days like any other. Weekends and holidays are simply abse
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +62,25 @@ class Prices:
         """SHA-256 over tickers, dates and values."""
         parts = [part for frame in self.frames.values() for part in (_days(frame), frame.to_numpy(np.float64))]
         return fingerprint(list(self.frames), *parts)
+
+    def between(self, start: str | None, end: str | None) -> "Prices":
+        """The days from `start` on and before `end`, where they are given.
+
+        Raises:
+            InputError: if a date cannot be read, or a company has no day left.
+        """
+        if start is None and end is None:
+            return self
+        try:
+            first, last = (None if date is None else pd.Timestamp(date) for date in (start, end))
+        except ValueError as error:
+            raise InputError(f"{error}; give dates like 2012-12-31") from None
+        days = slice(first, None if last is None else last - pd.Timedelta(days=1))
+        frames = {ticker: frame.loc[days] for ticker, frame in self.frames.items()}
+        if empty := [ticker for ticker, frame in frames.items() if frame.empty]:
+            raise InputError(f"{', '.join(empty)} has no day from {start or 'the first'} to before {end or 'the end'}")
+        said = " ".join(f"{word} {date}" for word, date in (("from", start), ("until", end)) if date)
+        return replace(self, frames=frames, source=f"{self.source}, {said}")
 
 
 def load_prices(path: Path | str, *, tickers: Collection[str] = ()) -> Prices:

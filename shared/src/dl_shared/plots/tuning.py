@@ -132,3 +132,29 @@ def _heights(column: pd.Series, logarithmic: bool) -> tuple[np.ndarray, tuple[st
         places = np.log(places)
     spread = np.ptp(places)
     return ((places - places.min()) / spread if spread else np.full(len(places), 0.5)), ends
+
+
+def selection(trials: pd.DataFrame, deflated: Any, tested: Mapping[str, Any] | None) -> Figure:
+    """The scores of all complete trials, the best of them deflated for the search, and its test.
+
+    Args:
+        deflated: a `dl_shared.metrics.selection.Deflated`.
+        tested: `skill` and `skill_ci`, where there was a test.
+    """
+    fig, axes = figure("The best of many, and what is left of it", height=3.6)
+    values = trials.loc[trials["state"] == "complete", "value"].to_numpy(float)
+    rows = ["tried, on validation days", "the best, deflated"] + ["the best, tested"] * (tested is not None)
+    axes.plot(values, np.zeros(len(values)), "|", color=COLORS[0], markersize=18, markeredgewidth=1.6)
+    axes.plot(deflated.skill, 0, "*", color=COLORS[1], markersize=13)
+    marks = [(deflated.deflated, deflated.deflated_ci)]
+    if tested is not None:
+        marks.append((tested["skill"], tested["skill_ci"]))
+    for row, (value, (low, high)) in enumerate(marks, start=1):
+        axes.hlines(row, low, high, color=COLORS[0], linewidth=2.2)
+        axes.plot(value, row, "o", color=COLORS[0], markersize=8)
+    axes.axvline(0, color="#333333", linewidth=1)
+    axes.set_yticks(range(len(rows)), rows)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_xlabel("skill against persistence; lines are 95 % intervals")
+    axes.grid(visible=False, axis="y")
+    return fig

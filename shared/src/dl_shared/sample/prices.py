@@ -33,6 +33,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from dl_shared.data.prices import Prices
+from dl_shared.sample.headlines import make_tones
 
 DEGREES = 6.0  # of freedom of the surprises: kurtosis 6, a normal one has 3
 CALM, TURBULENT = 0.004, 0.010  # daily deviation, the two volatility regimes
@@ -49,24 +50,22 @@ class Sample:
 
     Attributes:
         prices: a frame per ticker, as from a file.
-        states: s[t] per ticker and day.
-        signal: how much of the state the next night brings.
+        states: signal * s[t] per ticker and day, with what headlines add to it: what the next night is to bring.
         decay: share of the state left each day.
     """
 
     prices: Prices
     states: dict[str, Float[np.ndarray, " days"]]
-    signal: float
     decay: float = DECAY
 
     def oracle(self, ticker: str, horizon: int) -> Float[np.ndarray, "days horizon"]:
         """The conditional median of the cumulative log returns over 1 ... horizon days, at every day."""
         steps = np.arange(1, horizon + 1)
-        to_come = self.signal * (1 - self.decay**steps) / (1 - self.decay)
+        to_come = (1 - self.decay**steps) / (1 - self.decay)
         return self.states[ticker][:, None] * to_come
 
 
-def make_prices(*, seed: int, tickers: int = 16, days: int = 3000, signal: float = SIGNAL) -> Sample:
+def make_prices(*, seed: int, tickers: int = 16, days: int = 3000, signal: float = SIGNAL, news: float = 0.0) -> Sample:
     """Prices for `tickers` companies over the same business days.
 
     Args:
@@ -74,15 +73,21 @@ def make_prices(*, seed: int, tickers: int = 16, days: int = 3000, signal: float
         tickers: companies, named S00, S01, ...
         days: history of each.
         signal: strength of what is planted; 0 for a pure random walk.
+        news: what headlines do to prices, see `sample.headlines`.
     """
     dates = pd.bdate_range("2010-01-04", periods=days, name="date")
     sigma = _regimes(np.random.default_rng([seed, 0]), days)
     frames, states = {}, {}
     for number in range(tickers):
         ticker = f"S{number:02}"
-        frames[ticker], states[ticker] = _make_ticker([seed, 1, number], sigma, dates, signal)
-    kind = f"planted signal {signal:g}" if signal else "random walk"
-    return Sample(Prices(frames, source=f"sample prices ({kind}, seed {seed})"), states, signal)
+        frames[ticker], states[ticker] = _make_ticker([seed, 1, number], sigma, dates, signal, news)
+    kinds = [f"planted signal {signal:g}"] * bool(signal) + [f"effect of headlines {news:g}"] * bool(news)
+    kind = ", ".join(kinds) or "random walk"
+    return Sample(Prices(frames, source=f"sample prices ({kind}, seed {seed})"), states)
+
+
+def _decaying(pressed: Float[np.ndarray, " days"]) -> Float[np.ndarray, " days"]:
+    return np.array(list(accumulate(pressed, lambda before, now: DECAY * before + now)))
 
 
 def _regimes(rng: np.random.Generator, days: int) -> Float[np.ndarray, " days"]:
@@ -94,7 +99,7 @@ def _regimes(rng: np.random.Generator, days: int) -> Float[np.ndarray, " days"]:
 
 
 def _make_ticker(
-    entropy: list[int], sigma: Float[np.ndarray, " days"], dates: pd.DatetimeIndex, signal: float
+    entropy: list[int], sigma: Float[np.ndarray, " days"], dates: pd.DatetimeIndex, signal: float, news: float
 ) -> tuple[pd.DataFrame, Float[np.ndarray, " days"]]:
     # a generator for each quantity, so that a longer history begins with the shorter one
     constants, tails, volumes, nights, highs, lows = (np.random.default_rng([*entropy, i]) for i in range(6))
@@ -103,9 +108,12 @@ def _make_ticker(
     unit_variance = np.sqrt((DEGREES - 2) / DEGREES)
     surprise = sigma * unit_variance * tails.standard_t(DEGREES, days)
     busy = volumes.normal(size=days)
-    state = np.array(list(accumulate(surprise * (LEAN + busy), lambda before, pressed: DECAY * before + pressed)))
+    state = signal * _decaying(surprise * (LEAN + busy))
+    if news:
+        tones = make_tones(entropy, days)
+        state += news * _decaying(CALM * np.where(tones == 2, 0, tones))
     night = 0.5 * sigma * nights.normal(size=days)
-    night[1:] += signal * state[:-1]
+    night[1:] += state[:-1]
     log_close = np.log(first_price) + np.cumsum(night + surprise)
     opens, close = np.exp(log_close - surprise), np.exp(log_close)
     high = np.maximum(opens, close) * np.exp(0.5 * sigma * np.abs(highs.normal(size=days)))

@@ -45,3 +45,11 @@ class ForecastOptions(RunOptions):
     def __post_init__(self) -> None:
         if self.shown_days < 1:
             raise ValueError(f"shown_days must be at least 1, got {self.shown_days}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForecastAsOf(ForecastOptions):
+    """Forecast the days after the last one known, or after an earlier one, with a picture in RUN/plots."""
+
+    as_of: str | None = None
+    """A day of the test period or later, such as 2022-12-30: forecast from it alone, beside what came."""

@@ -12,17 +12,82 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from dl_shared.data.indicators import DEFAULT_FEATURES
+from dl_shared.data.scalers import Scaler
+from dl_shared.data.splits import Cuts
 from dl_shared.data.windows import Windows
 from dl_shared.metrics import gap_closed
 from dl_shared.metrics.forecasting import diebold_mariano, score_intervals, to_prices
 from dl_shared.report import write_page
 from dl_shared.runs import Run
 from dl_shared.tasks.evaluation import save_evaluation
+from dl_shared.tasks.stocks_config import StocksConfig
 from dl_shared.tasks.stocks_data import Data, History, load, load_history
 from dl_shared.tasks.stocks_discussion import Finding, analyse
 from dl_shared.tasks.stocks_pictures import save_pictures
 
-__all__ = ["Data", "History", "evaluate", "load", "load_history", "record_data", "report"]
+__all__ = [
+    *("Data", "History", "evaluate", "load", "load_company", "load_data", "load_history", "record_data", "report"),
+]
+
+
+def load_data(
+    config: StocksConfig,
+    *,
+    source: str | None = None,
+    tickers: tuple[str, ...] = (),
+    cuts: Cuts | None = None,
+    scaler: Scaler | None = None,
+    **more: Any,
+) -> Data:
+    """The data of a run, or others prepared in the same way, see `load`.
+
+    Args:
+        config: what to load and how.
+        source: other data than the config's, with no companies kept apart.
+        tickers: of that source; all when empty.
+        cuts: the dates between the parts, of a finished run or from a backtest.
+        scaler: of a finished run.
+        more: arguments of `load` that not every project has options for.
+    """
+    own = source is None
+    return load(
+        source or config.data,
+        lookback=config.lookback,
+        horizon=config.horizon,
+        tickers=config.tickers if own else tickers,
+        test_tickers=config.test_tickers if own else (),
+        cuts=cuts,
+        scaler=scaler,
+        exogenous=config.exogenous,
+        **_prepared(config),
+        **more,
+    )
+
+
+def load_company(
+    config: StocksConfig, ticker: str, *, source: str | None = None, exogenous: str | None = None, **more: Any
+) -> History:
+    """One company's days, prepared as those of a run, see `load_history`.
+
+    Args:
+        config: of the run.
+        ticker: of the company.
+        source: other data than the config's.
+        exogenous: another CSV than the config's.
+        more: arguments of `load_history` that not every project has options for.
+    """
+    exogenous = exogenous or config.exogenous
+    return load_history(source or config.data, ticker, exogenous=exogenous, **_prepared(config), **more)
+
+
+def _prepared(config: StocksConfig) -> dict[str, Any]:
+    return {
+        "seed": config.seed,
+        "features": config.columns or DEFAULT_FEATURES,
+        "exogenous_lag_days": config.exogenous_lag_days,
+        "sample_signal": config.sample_signal,
+    }
 
 
 def record_data(run: Run, data: Data) -> None:

@@ -1,7 +1,7 @@
 """Daily prices made into windows for forecasting, with what it takes to judge the forecasts."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,18 @@ from jaxtyping import Float, Float32
 
 from dl_shared.baselines.forecasting import forecast_baselines
 from dl_shared.data.exogenous import join_exogenous, read_exogenous, require_reach
+from dl_shared.data.headlines import NEWS_COLUMNS, ScoredHeadlines
 from dl_shared.data.indicators import DEFAULT_FEATURES, TRADING_DAYS, compute_features, recent_volatility
 from dl_shared.data.prices import Prices, adjust, load_prices
 from dl_shared.data.scalers import Scaler
 from dl_shared.data.splits import Cuts, chronological, window_ends
 from dl_shared.data.windows import Windows, cumulative_log_returns
 from dl_shared.errors import InputError
+from dl_shared.files import fingerprint
 from dl_shared.metrics.forecasting import score_forecasts
 from dl_shared.sample.prices import SIGNAL, Sample, make_prices
+
+HUB_START = "2000-01-01"
 
 
 @dataclass(frozen=True)
@@ -153,10 +157,12 @@ def load(
     cuts: Cuts | None = None,
     validation: float = 0.15,
     test: float = 0.15,
-    start: str = "2000-01-01",
+    start: str | None = None,
     end: str | None = None,
     scaler: Scaler | None = None,
     sample_signal: float = SIGNAL,
+    sample_news: float = 0.0,
+    news: ScoredHeadlines | None = None,
 ) -> Data:
     """Read prices, make features and cut windows.
 
@@ -171,22 +177,25 @@ def load(
         exogenous_lag_days: calendar days until a value of that CSV is known.
         test_tickers: tickers tested and never trained on; when empty, every ticker is tested in the test period.
         cuts: the dates between the parts, from a backtest; otherwise the last `validation` + `test` of all rows.
-        start, end: dates that `hub` fetches, the end exclusive.
+        start, end: dates of the first day and the first one too late; `hub` starts in 2000 where nothing is said.
         scaler: one kept by a finished run, to prepare other data in the same way.
         sample_signal: strength of what is planted in sample data; 0 for a pure random walk.
+        sample_news: what headlines do to sample prices, see `dl_shared.sample.headlines`; 0 for nothing.
+        news: scored headlines, as further features.
 
     Raises:
         InputError: if the source cannot be used, or a part would hold no window.
     """
     if lookback < 1 or horizon < 1:
         raise InputError(f"lookback and horizon must be at least 1, got {lookback} and {horizon}")
-    prices, sample = _read(source, seed, tickers, start, end, sample_signal)
+    prices, sample = _read(source, seed, tickers, start, end, sample_signal, sample_news)
     _check_test_tickers(test_tickers, prices)
     outside = _read_outside(exogenous, prices)
-    names = (*features, *(outside.columns if outside is not None else ()))
-    histories, notes = {}, list(prices.repairs)
+    outer = (outside.columns if outside is not None else ()), (NEWS_COLUMNS if news is not None else ())
+    names = (*features, *(name for columns in outer for name in columns))
+    histories, notes = {}, [*prices.repairs, *(news.notes(prices.frames) if news is not None else ())]
     for ticker, frame in prices.frames.items():
-        history = _make_history(frame, features, outside, exogenous_lag_days)
+        history = _make_history(ticker, frame, features, outside, exogenous_lag_days, news)
         if len(history.close) < lookback + horizon:
             notes.append(f"{ticker}: left out, {len(frame)} days are fewer than a window after the features' warm-up")
             continue
@@ -202,7 +211,8 @@ def load(
         scaler = _fit_scaler(histories, cuts, test_tickers)
     elif len(scaler.mean) != len(names):
         raise InputError(f"the scaler given is for {len(scaler.mean)} features, these data have {len(names)}")
-    return _assemble(histories, prices, sample, names, scaler, cuts, test_tickers, lookback, horizon, notes)
+    data = _assemble(histories, prices, sample, names, scaler, cuts, test_tickers, lookback, horizon, notes)
+    return data if news is None else replace(data, fingerprint=fingerprint([data.fingerprint, news.fingerprint]))
 
 
 def load_history(
@@ -213,16 +223,20 @@ def load_history(
     features: Sequence[str] = DEFAULT_FEATURES,
     exogenous: Path | str | None = None,
     exogenous_lag_days: int = 1,
-    start: str = "2000-01-01",
+    start: str | None = None,
+    end: str | None = None,
     sample_signal: float = SIGNAL,
+    sample_news: float = 0.0,
+    news: ScoredHeadlines | None = None,
 ) -> History:
     """One company's days, however few: for a forecast by a finished run. Options as for `load`.
 
     Raises:
         InputError: if the source cannot be used, or has no prices of that company.
     """
-    prices, _ = _read(source, seed, [ticker], start, None, sample_signal)
-    return _make_history(prices.frames[ticker], features, _read_outside(exogenous, prices), exogenous_lag_days)
+    prices, _ = _read(source, seed, [ticker], start, end, sample_signal, sample_news)
+    outside = _read_outside(exogenous, prices)
+    return _make_history(ticker, prices.frames[ticker], features, outside, exogenous_lag_days, news)
 
 
 def _read_outside(path: Path | str | None, prices: Prices) -> pd.DataFrame | None:
@@ -234,20 +248,26 @@ def _read_outside(path: Path | str | None, prices: Prices) -> pd.DataFrame | Non
 
 
 def _read(
-    source: str, seed: int, tickers: Collection[str], start: str, end: str | None, signal: float
+    source: str,
+    seed: int,
+    tickers: Collection[str],
+    start: str | None,
+    end: str | None,
+    signal: float,
+    news_effect: float,
 ) -> tuple[Prices, Sample | None]:
     if source == "sample":
-        sample = make_prices(seed=seed, signal=signal)
+        sample = make_prices(seed=seed, signal=signal, news=news_effect)
         unknown = sorted(set(tickers) - set(sample.prices.tickers))
         if unknown:
             raise InputError(f"the sample has no {', '.join(unknown)}; it has {', '.join(sample.prices.tickers)}")
         frames = {ticker: frame for ticker, frame in sample.prices.frames.items() if not tickers or ticker in tickers}
-        return Prices(frames, sample.prices.source), sample
+        return Prices(frames, sample.prices.source).between(start, end), sample
     if source == "hub":
         from dl_shared.data.yahoo import DEFAULT_TICKERS, fetch_prices
 
-        return fetch_prices(tickers or DEFAULT_TICKERS, start=start, end=end), None
-    return load_prices(source, tickers=tickers), None
+        return fetch_prices(tickers or DEFAULT_TICKERS, start=start or HUB_START, end=end), None
+    return load_prices(source, tickers=tickers).between(start, end), None
 
 
 def _check_test_tickers(test_tickers: Collection[str], prices: Prices) -> None:
@@ -258,11 +278,20 @@ def _check_test_tickers(test_tickers: Collection[str], prices: Prices) -> None:
         raise InputError("all tickers are test tickers, so none is left to train on; name fewer")
 
 
-def _make_history(frame: pd.DataFrame, features: Sequence[str], outside: pd.DataFrame | None, lag_days: int) -> History:
+def _make_history(
+    ticker: str,
+    frame: pd.DataFrame,
+    features: Sequence[str],
+    outside: pd.DataFrame | None,
+    lag_days: int,
+    news: ScoredHeadlines | None,
+) -> History:
     adjusted = adjust(frame)
     table = compute_features(adjusted, features)
     if outside is not None:
         table = table.join(join_exogenous(pd.DatetimeIndex(adjusted.index), outside, lag_days=lag_days), rsuffix="_csv")
+    if news is not None:
+        table = table.join(news.features(ticker, pd.DatetimeIndex(adjusted.index)))
     known = table.notna().all(axis=1)
     return History(adjusted[known], table[known].to_numpy(np.float64))
 
@@ -305,7 +334,7 @@ def _assemble(
         oracle = np.empty(test.targets.shape)
         for number, ticker in enumerate(test.tickers):
             rows = test.ticker_ids == number
-            days = np.searchsorted(prices.frames[ticker].index.to_numpy().astype("datetime64[D]"), test.dates[rows])
+            days = sample.prices.frames[ticker].index.get_indexer(test.dates[rows].astype("datetime64[s]"))
             oracle[rows] = sample.oracle(ticker, horizon)[days]
     return Data(
         **parts,
