@@ -20,12 +20,13 @@ import numpy as np
 from flax import nnx
 from jax_machine import machine_line, matrix_peak, process_peak_memory, time_steps
 
-from dl_shared.tasks.stocks import Data
+from dl_shared.tasks.stocks import Data, load_data
+from dl_shared.tasks.stocks_config import LEVELS
 from flax_projects.devices import data_mesh
-from flax_projects.stocks.config import LEVELS, PRESETS, Config
+from flax_projects.stocks.config import PRESETS, Config
 from flax_projects.stocks.ensemble import make_model
 from flax_projects.stocks.step import Series, make_optimizer, make_series, train_step
-from flax_projects.stocks.train import Learner, load_data
+from flax_projects.stocks.train import Learner
 
 ROWS = ("textbook", "ours, 1", "ours, several")
 

@@ -29,13 +29,14 @@ from torch_machine import DEVICE, DTYPES, Clock, machine_line, matrix_peak
 from dl_shared.data.windows import Windows
 from dl_shared.runs import Run
 from dl_shared.tasks import stocks
+from dl_shared.tasks.stocks import load_data
 from lightning_projects.exact import Tally
 from lightning_projects.fitting import fit
 from lightning_projects.stocks.config import PRESETS, Config
 from lightning_projects.stocks.data import StocksData, TrainLoader
 from lightning_projects.stocks.model import Forecaster
 from lightning_projects.stocks.module import error_sums
-from lightning_projects.stocks.train import MONITOR, PROJECT, load_data, make_module
+from lightning_projects.stocks.train import MONITOR, PROJECT, make_module
 
 WARM_UP = 10
 

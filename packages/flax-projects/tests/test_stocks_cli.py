@@ -10,9 +10,10 @@ from stocks_tools import OPTIONS, small, write_prices
 
 from dl_shared.runs import read_summary
 from dl_shared.sample.prices import SIGNAL
+from dl_shared.tasks.stocks_config import LEVELS
 from dl_shared.testing import help_without_frameworks, refused
 from flax_projects.stocks.cli import main
-from flax_projects.stocks.config import LEVELS, PRESETS, Config
+from flax_projects.stocks.config import PRESETS, Config
 from flax_projects.stocks.train import train
 
 FEATURES = ["--features", *OPTIONS["features"]]

@@ -14,11 +14,13 @@ from dl_shared.data.lookahead import change_future
 from dl_shared.errors import InputError
 from dl_shared.files import write_json
 from dl_shared.tasks import stocks
+from dl_shared.tasks.stocks import load_data
+from dl_shared.tasks.stocks_config import LEVELS
 from flax_projects.devices import data_mesh
 from flax_projects.stocks.calibration import stretch_intervals
-from flax_projects.stocks.config import LEVELS, PRESETS, Config
+from flax_projects.stocks.config import PRESETS, Config
 from flax_projects.stocks.ensemble import load_ensemble, make_model
-from flax_projects.stocks.train import fit_quietly, load_data
+from flax_projects.stocks.train import fit_quietly
 
 
 @pytest.fixture(scope="module")

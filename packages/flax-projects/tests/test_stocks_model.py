@@ -10,7 +10,8 @@ from flax import nnx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flax_projects.stocks.config import LEVELS, Config
+from dl_shared.tasks.stocks_config import LEVELS
+from flax_projects.stocks.config import Config
 from flax_projects.stocks.model import Forecaster, ReversibleNorm, ascending_quantiles, softplus
 from flax_projects.stocks.step import pinball_loss
 

@@ -14,12 +14,13 @@ from flax import nnx
 from stocks_tools import small, write_prices
 
 from dl_shared.metrics import forecasting
+from dl_shared.tasks.stocks import load_data
+from dl_shared.tasks.stocks_config import LEVELS
 from flax_projects.devices import data_mesh
 from flax_projects.loop import Learner as Protocol
-from flax_projects.stocks.config import LEVELS
 from flax_projects.stocks.ensemble import make_model
 from flax_projects.stocks.step import Members, make_optimizer, make_series, pinball_loss, predict_all, train_step
-from flax_projects.stocks.train import Learner, all_members, load_data
+from flax_projects.stocks.train import Learner, all_members
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,11 @@ from stocks_tools import OPTIONS, small, write_prices
 from dl_shared.data.prices import Prices
 from dl_shared.runs import read_summary
 from dl_shared.sample.prices import SIGNAL, make_prices
+from dl_shared.tasks.stocks_config import LEVELS
 from dl_shared.testing import help_without_frameworks, refused
 from dl_shared.tuning import Float
 from lightning_projects.stocks.cli import main
-from lightning_projects.stocks.config import LEVELS, PRESETS, Config
+from lightning_projects.stocks.config import PRESETS, Config
 from lightning_projects.stocks.train import train
 
 FEATURES = ["--features", *OPTIONS["features"]]

@@ -9,13 +9,13 @@ import torch
 from stocks_tools import small, write_prices
 
 from dl_shared.errors import InputError
+from dl_shared.tasks.stocks import load_data
 from lightning_projects.stocks.data import (
     EvaluationLoader,
     StocksData,
     TrainLoader,
     trainable_ends,
 )
-from lightning_projects.stocks.train import load_data
 
 CPU = torch.device("cpu")
 

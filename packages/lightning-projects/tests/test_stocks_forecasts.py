@@ -10,10 +10,11 @@ from stocks_tools import small, write_prices
 
 from dl_shared.data.lookahead import change_future
 from dl_shared.tasks import stocks
+from dl_shared.tasks.stocks import load_data
+from dl_shared.tasks.stocks_forecast import last_quantiles, predict
 from lightning_projects.fitting import make_trainer
 from lightning_projects.stocks.data import StocksData
-from lightning_projects.stocks.predict import last_quantiles
-from lightning_projects.stocks.train import Predictor, load_data, make_module
+from lightning_projects.stocks.train import Predictor, make_module
 
 CPU = torch.device("cpu")
 
@@ -37,11 +38,11 @@ def fitted(folder, tmp_path_factory):
 
 
 def validated(data, predictor, outputs):
-    return outputs.to_returns(predictor(data.validation), data.volatility("validation"))
+    return outputs.to_returns(predict(predictor, data.validation), data.volatility("validation"))
 
 
 def quantiles_of(data, predictor, outputs):
-    return outputs.test_quantiles(data, outputs.to_returns(predictor(data.test), data.volatility()))
+    return outputs.test_quantiles(data, outputs.to_returns(predict(predictor, data.test), data.volatility()))
 
 
 def test_changing_the_future_moves_no_forecast_made_before_it(folder, fitted, tmp_path):
@@ -83,9 +84,9 @@ def test_validation_targets_are_covered_as_calibrated(fitted):
 
 def test_windows_are_forecast_alike_in_chunks_of_any_size(fitted, monkeypatch):
     data, predictor, _ = fitted
-    whole = predictor(data.test)
+    whole = predict(predictor, data.test)
     monkeypatch.setattr("lightning_projects.stocks.train.PREDICTED_AT_ONCE", 7)
-    np.testing.assert_allclose(predictor(data.test), whole, atol=1e-6)
+    np.testing.assert_allclose(predict(predictor, data.test), whole, atol=1e-6)
     with torch.inference_mode():
         every_day = predictor.network(torch.from_numpy(data.test.inputs))
     np.testing.assert_allclose(every_day[:, -1], whole, atol=1e-6)
@@ -98,7 +99,7 @@ def test_the_last_forecast_of_a_history_is_that_of_the_test_part(fitted):
     history = data.histories["S01"]
     ends = np.searchsorted(history.dates, data.test.dates[data.test.ticker_ids == 1])
     values = outputs.scaler.transform(history.features).astype(np.float32)
-    forecasts = outputs.to_returns(predictor.rows(values, ends, 12), history.volatility[ends])
+    forecasts = outputs.to_returns(predictor(values, ends, 12), history.volatility[ends])
     for last in (len(ends) - 1, len(ends) // 2):
         found = last_quantiles(outputs, history, ends[: last + 1], forecasts[: last + 1])
         np.testing.assert_allclose(found, expected[last], rtol=1e-5, atol=1e-8)

@@ -13,12 +13,13 @@ from stocks_tools import OPTIONS, small, write_prices
 
 from dl_shared.files import read_json
 from dl_shared.runs import find_run, read_history, read_summary
+from dl_shared.tasks.stocks import load_data
 from dl_shared.testing import KILLS
 from lightning_projects.fitting import make_trainer
 from lightning_projects.stocks.cli import main
 from lightning_projects.stocks.config import PRESETS, Config
 from lightning_projects.stocks.data import StocksData
-from lightning_projects.stocks.train import load_data, make_module, train
+from lightning_projects.stocks.train import make_module, train
 
 EPOCHS = 3
 

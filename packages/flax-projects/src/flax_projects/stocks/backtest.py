@@ -14,11 +14,13 @@ from dl_shared.files import atomic_path
 from dl_shared.metrics.forecasting import diebold_mariano, score_forecasts, score_intervals, to_prices
 from dl_shared.plots.forecasting import skill_by_period
 from dl_shared.progress import say
+from dl_shared.tasks.stocks import load_data
+from dl_shared.tasks.stocks_config import LEVELS
 from flax_projects.devices import training_mesh
 from flax_projects.stocks.calibration import Quantiles
-from flax_projects.stocks.config import LEVELS, Config
+from flax_projects.stocks.config import Config
 from flax_projects.stocks.options import BacktestOptions
-from flax_projects.stocks.train import MEDIAN, PROJECT, fit_quietly, load_data
+from flax_projects.stocks.train import MEDIAN, PROJECT, fit_quietly
 
 COLUMNS = ("mae", "skill", "skill_low", "skill_high", "mase", "directional_accuracy", "crps", "coverage", "p_value")
 Scores = dict[str, dict[str, Any]]  # by method

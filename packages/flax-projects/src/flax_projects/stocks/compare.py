@@ -11,17 +11,17 @@ from jaxtyping import Float
 
 from dl_shared.data.indicators import DEFAULT_FEATURES
 from dl_shared.files import atomic_path
-from dl_shared.metrics.bootstrap import percentile_interval
-from dl_shared.metrics.forecasting import block_weights, coverage, pinball_loss
+from dl_shared.metrics.forecasting import coverage, pinball_loss
 from dl_shared.plots.forecasting import worth_bars
 from dl_shared.progress import say
-from dl_shared.tasks.stocks import Data
+from dl_shared.tasks.stocks import Data, load_data
+from dl_shared.tasks.stocks_comparison import WHOLE, rise, sum_by_day
+from dl_shared.tasks.stocks_config import LEVELS
 from flax_projects.devices import training_mesh
-from flax_projects.stocks.config import LEVELS, Config, Normalization, Positions
+from flax_projects.stocks.config import Config, Normalization, Positions
 from flax_projects.stocks.options import CompareOptions
-from flax_projects.stocks.train import MEDIAN, fit_quietly, load_data
+from flax_projects.stocks.train import MEDIAN, fit_quietly
 
-WHOLE = "the recipe"
 GROUPS = {
     "volume": ("volume", "volume_change"),
     "day range and night": ("range", "overnight"),
@@ -83,24 +83,12 @@ def daily_losses(data: Data, quantiles: Float[np.ndarray, "windows horizon level
     """Pinball losses and rows of each test day, `(days, 2)`, and the scores of all together."""
     targets, forecasts = data.test.targets / data.target_scale, quantiles / data.target_scale[:, None]
     loss = pinball_loss(forecasts, targets, LEVELS).mean(axis=(1, 2))
-    _, day = np.unique(data.test.dates, return_inverse=True)
-    daily = np.stack([np.bincount(day, loss), np.bincount(day).astype(float)], axis=1)
     error = np.abs(targets - forecasts[..., MEDIAN]).sum()
-    return daily, {
+    return sum_by_day(loss, data.test.dates), {
         "pinball": float(loss.mean()),
         "skill": 1 - float(error / np.abs(targets).sum()),
         "coverage": coverage(forecasts[..., 0], forecasts[..., -1], targets),
     }
-
-
-def rise(
-    reference: Float[np.ndarray, "days two"], other: Float[np.ndarray, "days two"], *, horizon: int
-) -> tuple[float, float, float]:
-    """By how many percent the mean loss of the other lies above the reference's, and the 95 % interval of that."""
-    weights = block_weights(len(reference), block=2 * horizon, replicates=1000, seed=0)
-    drawn = 100 * ((weights @ other[:, 0]) / (weights @ reference[:, 0]) - 1)
-    low, high = percentile_interval(drawn)
-    return float(100 * (other[:, 0].sum() / reference[:, 0].sum() - 1)), float(low), float(high)
 
 
 def write_results(folder: Path, rows: Sequence[dict[str, Any]]) -> None:

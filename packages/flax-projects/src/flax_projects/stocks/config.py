@@ -1,42 +1,23 @@
 """What may vary in a run of flax-stocks, and its presets."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
+from dl_shared.tasks.stocks_config import StocksConfig
 from flax_projects.config import FlaxConfig
-
-LEVELS = (0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95)  # of the quantiles forecast; symmetric around the median
 
 Normalization = Literal["revin", "returns"]
 Positions = Literal["learned", "rotary"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(FlaxConfig):
+class Config(StocksConfig, FlaxConfig):
     """Options of `flax-stocks train`. The defaults are the recipe for real prices on two CPU cores."""
 
     epochs: int = 5
     """Validations; between two of them lies one in `stride` of the training windows."""
     batch_size: int = 64
     """Windows per step, over all devices together."""
-
-    tickers: tuple[str, ...] = ()
-    """Companies to load; none given takes all that the data hold."""
-    test_tickers: tuple[str, ...] = ()
-    """Companies to test and never train on; none given tests all in the test period."""
-    features: tuple[str, ...] = ()
-    """Input columns, of those in dl_shared.data.indicators; none given takes the usual eight."""
-    exogenous: str | None = None
-    """A CSV of dated series (column Date, then numbers), as further input columns."""
-    exogenous_lag_days: int = 1
-    """Calendar days after its date until a value of that CSV is known."""
-    lookback: int = 60
-    """Trading days the network sees, about a quarter."""
-    horizon: int = 20
-    """Trading days forecast, all at once; 20 are a month, 63 a quarter."""
-    sample_signal: float = 0.35
-    """Strength of what is planted in sample data; 0 makes a pure random walk of it."""
 
     normalization: Normalization = "revin"
     """Scale inputs and forecasts by what the window itself shows up to each day, or leave returns as they are."""
@@ -66,9 +47,7 @@ class Config(FlaxConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.exogenous is not None:  # absolute, as the data, so that a run can be resumed from another folder
-            object.__setattr__(self, "exogenous", str(Path(self.exogenous).expanduser().absolute()))
-        for name in ("lookback", "horizon", "width", "layers", "heads", "members", "stride"):
+        for name in ("width", "layers", "heads", "members", "stride"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.width % (2 * self.heads):
@@ -76,9 +55,8 @@ class Config(FlaxConfig):
         for name in ("dropout", "warmup"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 0 and below 1, got {getattr(self, name)}")
-        for name in ("weight_decay", "exogenous_lag_days", "sample_signal"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+        if self.weight_decay < 0:
+            raise ValueError(f"weight_decay must not be negative, got {self.weight_decay}")
         if self.normalization == "revin" and self.features and "return" not in self.features:
             raise ValueError("revin scales forecasts by the window's returns: add `return` to the features")
         if min(self.rates) <= 0:

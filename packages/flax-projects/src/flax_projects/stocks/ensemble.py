@@ -19,10 +19,11 @@ from dl_shared.errors import InputError
 from dl_shared.files import read_json, write_json
 from dl_shared.runs import read_config
 from dl_shared.tasks.stocks import Data
+from dl_shared.tasks.stocks_config import LEVELS
 from flax_projects.checkpoints import Checkpoints
 from flax_projects.devices import data_mesh, whole
 from flax_projects.stocks.calibration import Quantiles, fit_stretch, stretch_intervals
-from flax_projects.stocks.config import LEVELS, Config
+from flax_projects.stocks.config import Config
 from flax_projects.stocks.model import Forecaster
 from flax_projects.stocks.step import make_predict, predict_all
 

@@ -17,8 +17,9 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
+from dl_shared.tasks.stocks_config import LEVELS
 from flax_projects.rotary import rotate
-from flax_projects.stocks.config import LEVELS, Config
+from flax_projects.stocks.config import Config
 
 ROTARY_BASE = 100.0  # small, because a window has some dozens of days where a text has thousands of tokens
 PRIOR_DAYS = 10.0

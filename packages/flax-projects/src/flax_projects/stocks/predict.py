@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from dl_shared.data.indicators import DEFAULT_FEATURES
 from dl_shared.data.splits import Cuts
 from dl_shared.errors import InputError
 from dl_shared.files import atomic_path
@@ -13,9 +12,10 @@ from dl_shared.plots.forecasting import forecast_ahead
 from dl_shared.progress import say
 from dl_shared.runs import read_summary
 from dl_shared.tasks import stocks
-from flax_projects.stocks.config import LEVELS
+from dl_shared.tasks.stocks import load_data
+from dl_shared.tasks.stocks_config import LEVELS
 from flax_projects.stocks.ensemble import load_ensemble
-from flax_projects.stocks.train import MEDIAN, load_data
+from flax_projects.stocks.train import MEDIAN
 
 
 def evaluate(options: Any) -> dict[str, Any]:
@@ -40,15 +40,7 @@ def forecast(options: Any) -> list[dict[str, Any]]:
     run = Path(options.run)
     ensemble = load_ensemble(run)
     config = ensemble.config
-    history = stocks.load_history(
-        options.data or config.data,
-        options.ticker,
-        seed=config.seed,
-        features=config.features or DEFAULT_FEATURES,
-        exogenous=options.exogenous or config.exogenous,
-        exogenous_lag_days=config.exogenous_lag_days,
-        sample_signal=config.sample_signal,
-    )
+    history = stocks.load_company(config, options.ticker, source=options.data, exogenous=options.exogenous)
     if history.features.shape[1] != len(ensemble.features):
         raise InputError(
             f"{run} was trained on {', '.join(ensemble.features)}; {options.ticker} comes with"

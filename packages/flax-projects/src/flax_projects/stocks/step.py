@@ -23,8 +23,9 @@ from jax.stages import Wrapped
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from dl_shared.data.windows import Windows
+from dl_shared.tasks.stocks_config import LEVELS
 from flax_projects.devices import split_rows, whole
-from flax_projects.stocks.config import LEVELS, Config
+from flax_projects.stocks.config import Config
 from flax_projects.stocks.model import Forecaster
 
 BETAS = (0.9, 0.99)

@@ -11,20 +11,18 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from dl_shared.data.indicators import DEFAULT_FEATURES
-from dl_shared.data.scalers import Scaler
-from dl_shared.data.splits import Cuts
 from dl_shared.errors import InputError
 from dl_shared.metrics.forecasting import coverage, pinball_loss, score_intervals
 from dl_shared.progress import say
 from dl_shared.runs import Run
 from dl_shared.tasks import stocks
+from dl_shared.tasks.stocks_config import LEVELS
 from flax_projects.checkpoints import Checkpoints
 from flax_projects.devices import device_name, training_mesh, whole
 from flax_projects.loop import fit, train_epochs
 from flax_projects.processes import start_run, wait_for_all
 from flax_projects.stocks.calibration import stretch_intervals
-from flax_projects.stocks.config import LEVELS, Config
+from flax_projects.stocks.config import Config
 from flax_projects.stocks.ensemble import Ensemble, make_model, predictor
 from flax_projects.stocks.step import Members, TrainState, make_members, make_series, make_train_steps
 
@@ -46,7 +44,7 @@ def train(config: Config, *, runs_dir: Path | None = None, resume: str | Path | 
     """
     options: dict[str, Any] = {"task": "stocks", "framework": "flax", "primary": "mae", "higher_is_better": False}
     with start_run(PROJECT, config, **options, runs_dir=runs_dir, resume=resume) as run:
-        data = load_data(config)
+        data = stocks.load_data(config)
         stocks.record_data(run, data)
         for note in data.notes:
             say(note)
@@ -83,40 +81,6 @@ def report(run: Run, data: stocks.Data, ensemble: Ensemble) -> None:
     run.update("metrics", uncalibrated=before)
     say(
         f"90 % intervals cover {metrics['test']['coverage']:.3f} of test targets, {before['coverage']:.3f} uncalibrated"
-    )
-
-
-def load_data(
-    config: Config,
-    *,
-    source: str | None = None,
-    tickers: tuple[str, ...] = (),
-    cuts: Cuts | None = None,
-    scaler: Scaler | None = None,
-) -> stocks.Data:
-    """The data of a run, or others prepared in the same way.
-
-    Args:
-        config: what to load and how.
-        source: other data than the config's, with no companies kept apart.
-        tickers: of that source; all when empty.
-        cuts: the dates between the parts, from a backtest.
-        scaler: of a finished run.
-    """
-    own = source is None
-    return stocks.load(
-        source or config.data,
-        seed=config.seed,
-        lookback=config.lookback,
-        horizon=config.horizon,
-        tickers=config.tickers if own else tickers,
-        features=config.features or DEFAULT_FEATURES,
-        exogenous=config.exogenous,
-        exogenous_lag_days=config.exogenous_lag_days,
-        test_tickers=config.test_tickers if own else (),
-        cuts=cuts,
-        scaler=scaler,
-        sample_signal=config.sample_signal,
     )
 
 

@@ -3,11 +3,12 @@
 import math
 from typing import Any
 
+from dl_shared.tasks.stocks import load_data
 from dl_shared.tuning import Choice, Float, Report, Space, TuneOptions, tune
 from flax_projects.devices import training_mesh
 from flax_projects.loop import train_epochs
 from flax_projects.stocks.config import Config
-from flax_projects.stocks.train import PROJECT, Learner, load_data
+from flax_projects.stocks.train import PROJECT, Learner
 
 SPACE: Space = {
     "learning_rate": Float(1e-3, 3e-2, log=True),

@@ -1,21 +1,11 @@
 """The console script `lightning-stocks`: flags made from the config, nothing else."""
 
 import sys
-from dataclasses import dataclass
 
 from dl_shared.cli import EvaluateVerb, RecipeVerb, TrainVerb, Verb, console_script
-from dl_shared.tasks.options import EvaluateStocks, ForecastOptions
+from dl_shared.tasks.options import EvaluateStocks, ForecastAsOf
 from dl_shared.tuning import TuneOptions
 from lightning_projects.stocks.config import PRESETS
-
-
-@dataclass(frozen=True, kw_only=True)
-class ForecastAsOf(ForecastOptions):
-    """Forecast the days after the last one known, or after an earlier one, with a picture in RUN/plots."""
-
-    as_of: str | None = None
-    """A day of the test period or later, such as 2022-12-30: forecast from it alone, beside what came."""
-
 
 PACKAGE = "lightning_projects.stocks"
 

@@ -1,16 +1,14 @@
 """What may vary in a run of lightning-stocks, and its presets."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
+from dl_shared.tasks.stocks_config import StocksConfig
 from lightning_projects.config import LightningConfig
-
-LEVELS = (0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95)  # of the quantiles; symmetric around the forecast
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(LightningConfig):
+class Config(StocksConfig, LightningConfig):
     """Options of `lightning-stocks train`. The defaults are the recipe for real prices on two CPU cores."""
 
     changeable: ClassVar[frozenset[str]] = LightningConfig.changeable | {"threads"}
@@ -21,22 +19,8 @@ class Config(LightningConfig):
     """Windows per step, over all processes together."""
     patience: int = 5
 
-    tickers: tuple[str, ...] = ()
-    """Companies to load; none given takes all that the data hold."""
-    test_tickers: tuple[str, ...] = ()
-    """Companies to test and never train on; none given tests all in the test period."""
     features: tuple[str, ...] = ("standard_return", "standard_overnight", "standard_range", "volume", "volatility")
     """Input columns, of those in dl_shared.data.indicators."""
-    exogenous: str | None = None
-    """A CSV of dated series (column Date, then numbers), as further input columns."""
-    exogenous_lag_days: int = 1
-    """Calendar days after its date until a value of that CSV is known."""
-    lookback: int = 60
-    """Trading days the network sees, about a quarter."""
-    horizon: int = 20
-    """Trading days forecast, all at once; 20 are a month, 63 a quarter."""
-    sample_signal: float = 0.35
-    """Strength of what is planted in sample data; 0 makes a pure random walk of it."""
 
     hidden: int = 8
     """Numbers that each layer of the LSTM keeps from day to day."""
@@ -62,15 +46,13 @@ class Config(LightningConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.exogenous is not None:  # absolute, as the data, so that a run can be resumed from another folder
-            object.__setattr__(self, "exogenous", str(Path(self.exogenous).expanduser().absolute()))
-        for name in ("lookback", "horizon", "hidden", "layers", "stride"):
+        for name in ("hidden", "layers", "stride"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         for name in ("dropout", "warmup", "adaptation"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 0 and below 1, got {getattr(self, name)}")
-        for name in ("weight_decay", "exogenous_lag_days", "sample_signal", "threads"):
+        for name in ("weight_decay", "threads"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
         for name in ("learning_rate", "clip"):

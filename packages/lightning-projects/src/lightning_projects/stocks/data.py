@@ -13,9 +13,10 @@ from torch import Tensor
 from dl_shared.data.windows import Windows
 from dl_shared.errors import InputError
 from dl_shared.tasks import stocks
+from dl_shared.tasks.stocks_config import LEVELS
 from dl_shared.tasks.stocks_outputs import Outputs
 from lightning_projects.exact import ResumableLoader
-from lightning_projects.stocks.config import LEVELS, Config
+from lightning_projects.stocks.config import Config
 
 VALIDATED_AT_ONCE = 512
 

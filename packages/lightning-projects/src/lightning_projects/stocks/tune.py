@@ -6,11 +6,12 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
+from dl_shared.tasks.stocks import load_data
 from dl_shared.tuning import Choice, Float, Report, Space, TuneOptions, tune
 from lightning_projects.fitting import make_trainer
 from lightning_projects.stocks.config import Config
 from lightning_projects.stocks.data import StocksData
-from lightning_projects.stocks.train import MONITOR, PROJECT, load_data, make_module
+from lightning_projects.stocks.train import MONITOR, PROJECT, make_module
 
 SPACE: Space = {
     "learning_rate": Float(3e-4, 3e-2, log=True),
