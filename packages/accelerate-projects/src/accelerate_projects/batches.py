@@ -16,17 +16,18 @@ class EpochSampler(Sampler[int]):
         batch_size: rows of an update; those that do not fill one wait for another epoch.
         seed: of the run.
         passes: how often an epoch goes through all rows.
+        stride: an epoch takes one in so many of them, others each time.
     """
 
-    def __init__(self, rows: int, batch_size: int, *, seed: int, passes: int = 1) -> None:
-        self.rows, self.batch_size, self.seed, self.passes = rows, batch_size, seed, passes
+    def __init__(self, rows: int, batch_size: int, *, seed: int, passes: int = 1, stride: int = 1) -> None:
+        self.rows, self.batch_size, self.seed, self.passes, self.stride = rows, batch_size, seed, passes, stride
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return self.rows * self.passes // self.batch_size * self.batch_size
+        return self.rows * self.passes // (self.batch_size * self.stride) * self.batch_size
 
     def __iter__(self) -> Iterator[int]:
         yield from itertools.islice(itertools.chain.from_iterable(map(self._pass, range(self.passes))), len(self))
@@ -35,7 +36,9 @@ class EpochSampler(Sampler[int]):
         return np.random.default_rng([self.seed, self.epoch, number]).permutation(self.rows).tolist()
 
 
-def epoch_loader(dataset: Dataset, batch_size: int, *, seed: int, accumulate: int = 1, passes: int = 1) -> DataLoader:
+def epoch_loader(
+    dataset: Dataset, batch_size: int, *, seed: int, accumulate: int = 1, passes: int = 1, stride: int = 1
+) -> DataLoader:
     """Batches of every epoch, each in `accumulate` equal parts.
 
     There are no worker processes, because nothing is read or decoded: the dataset's `__getitems__` makes a whole batch
@@ -47,8 +50,9 @@ def epoch_loader(dataset: Dataset, batch_size: int, *, seed: int, accumulate: in
         seed: of the run.
         accumulate: parts.
         passes: how often an epoch goes through all rows.
+        stride: an epoch takes one in so many of them, others each time.
     """
-    rows = EpochSampler(len(dataset), batch_size, seed=seed, passes=passes)  # type: ignore[arg-type]
+    rows = EpochSampler(len(dataset), batch_size, seed=seed, passes=passes, stride=stride)  # type: ignore[arg-type]
     parts = BatchSampler(rows, batch_size // accumulate, drop_last=True)
     return DataLoader(dataset, batch_sampler=parts, collate_fn=_as_it_is)
 

@@ -94,7 +94,7 @@ class Keeper:
         with (
             explaining_lost_worker(self.accelerator),
             self.run.stopping_gracefully(),
-            progress(self.examples, label, unit=self.unit, done=done) as self.bar,
+            progress(self.examples, label, unit=self.unit, done=done, shown=not self.run.follows) as self.bar,
         ):
             yield
 
@@ -105,8 +105,11 @@ class Keeper:
 
     def remaining(self, loader: DataLoader) -> Iterator[Any]:
         """The batches of the epoch that are still to be learned from."""
-        self._draw_by_step()
-        yield from skip_first_batches(loader, self.at.step % self.steps_per_epoch * self.config.accumulate)
+        batches = skip_first_batches(loader, self.at.step % self.steps_per_epoch * self.config.accumulate)
+        for number, batch in enumerate(batches):
+            if number == 0:  # not earlier: a loader draws too when it begins, also in the middle of an epoch
+                self._draw_by_step()
+            yield batch
 
     def after_batch(self, sums: Float[Tensor, " sums"]) -> None:
         """Count what this process saw; after an update, save if it is time, and stop if asked to.
@@ -192,6 +195,8 @@ class Keeper:
         checkpoints.load_optimizer(self.optimizer, parts.get("optimizer", {}))
         if self.scheduler is not None:
             self.scheduler.load_state_dict(values["scheduler"])
+            for group, rate in zip(self.optimizer.param_groups, self.scheduler.get_last_lr(), strict=True):
+                group["lr"] = rate  # the scheduler itself would set it after the next update
         if self.accelerator.scaler is not None and values["scaler"] is not None:
             self.accelerator.scaler.load_state_dict(values["scaler"])
         self.at = Position(**values["position"])
@@ -202,7 +207,7 @@ class Keeper:
         self._say(f"going on after step {self.at.step} of {self.config.epochs * self.steps_per_epoch}")
 
     def _say(self, text: str) -> None:
-        if self.accelerator.is_main_process:
+        if not self.run.follows:
             say(text)
 
     def _draw_by_step(self) -> None:

@@ -1,0 +1,139 @@
+"""What may vary in a run of accelerate-stocks, and its presets."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from accelerate_projects.config import AccelerateConfig
+from dl_shared.tasks.stocks_config import StocksConfig
+
+Cell = Literal["rnn", "gru", "lstm"]
+
+# Columns of dl_shared.data.indicators, by what they tell; `news` are two columns made of --headlines.
+GROUPS: dict[str, tuple[str, ...]] = {
+    "returns": ("standard_return", "standard_overnight"),
+    "range": ("standard_range",),
+    "averages": ("sma_20", "sma_50", "ema_12"),
+    "volatility": ("volatility",),
+    "rsi": ("rsi",),
+    "macd": ("macd",),
+    "volume": ("volume",),
+    "calendar": ("week_sine", "week_cosine", "year_sine", "year_cosine"),
+    "news": (),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(StocksConfig, AccelerateConfig):
+    """Options of `accelerate-stocks train`. The defaults are the recipe for real prices on two CPU cores."""
+
+    changeable: ClassVar[frozenset[str]] = AccelerateConfig.changeable | {"threads"}
+
+    epochs: int = 12
+    """Validations; between two of them lies one in `stride` of the training windows."""
+    batch_size: int = 64
+    """Windows per update, of all processes together."""
+
+    features: tuple[str, ...] = tuple(GROUPS)
+    """Groups of input columns: returns, range, averages, volatility, rsi, macd, volume, calendar, news."""
+    headlines: str | None = None
+    """A CSV of dated headlines (columns title, date, stock), or `sample` beside sample data."""
+    sentiment_model: str | None = None
+    """Folder of a text classifier that scores headlines; none given takes a lexicon."""
+    sample_news: float = 0.25
+    """What the sample's headlines do to its prices; 0 for nothing. Counts with `--headlines sample`."""
+    since: str | None = None
+    """Day from which on prices are used, such as 2009-06-01."""
+    until: str | None = None
+    """First day whose prices are not used any more."""
+
+    cell: Cell = "lstm"
+    """What each layer does from day to day: a plain recurrent layer, gated recurrent units, long short-term memory."""
+    hidden: int = 8
+    """Numbers that each layer keeps from day to day."""
+    layers: int = 2
+    """Recurrent layers, one on top of another."""
+    dropout: float = 0.3
+    """Share of the numbers dropped between two layers, and before the heads."""
+
+    learning_rate: float = 1e-3
+    """At its peak."""
+    warmup: float = 0.1
+    """Share of the updates in which the learning rate rises; it falls to zero in the others, as a cosine."""
+    weight_decay: float = 1.0
+    """Decoupled from the gradient, times the learning rate; on matrices only."""
+    clip: float = 1.0
+    """Largest norm of the gradient: a crash in a batch of windows is no reason for a leap."""
+    stride: int = 20
+    """An epoch takes one in so many training windows, others each time: neighbours share nearly all their days."""
+    threads: int = 1
+    """Of each process on a CPU; on a network this small, more get in each other's way. 0 leaves it to torch."""
+    adaptation: float = 0.01
+    """By what share a miss widens a company's intervals from the next day on; 0 keeps them as validation made them."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("headlines", "sentiment_model"):  # absolute, so that a run can be resumed from another folder
+            value = getattr(self, name)
+            if value not in (None, "sample"):
+                object.__setattr__(self, name, str(Path(value).expanduser().absolute()))
+        if unknown := [name for name in self.features if name not in GROUPS]:
+            raise ValueError(f"features must be of {', '.join(GROUPS)}, got {', '.join(unknown)}")
+        if not self.columns or len(set(self.features)) < len(self.features):
+            raise ValueError("features must name at least one group beside news, each once")
+        if self.headlines == "sample" and self.data != "sample":
+            raise ValueError("headlines sample go with data sample alone; give a CSV of headlines")
+        if self.sentiment_model is not None and self.headlines is None:
+            raise ValueError("sentiment_model scores headlines: give those as well")
+        for name in ("hidden", "layers", "stride"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("dropout", "warmup", "adaptation"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 0 and below 1, got {getattr(self, name)}")
+        for name in ("weight_decay", "sample_news", "threads"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+        for name in ("learning_rate", "clip"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Of the groups chosen, without those of the news."""
+        return tuple(column for group in self.features for column in GROUPS[group])
+
+    @property
+    def uses_news(self) -> bool:
+        """Whether headlines are input columns."""
+        return self.headlines is not None and "news" in self.features
+
+
+PRESETS = {
+    "cpu": Config(),
+    # A minute on two cores, start, baselines and pictures included; meant for `--data sample`.
+    "quick": Config(
+        lookback=32,
+        horizon=5,
+        epochs=12,
+        batch_size=32,
+        features=("returns", "volume", "news"),
+        hidden=12,
+        layers=1,
+        dropout=0.0,
+        learning_rate=1e-2,
+        weight_decay=0.01,
+        stride=8,
+    ),
+    # For an accelerator: a year of history, a quarter ahead, a wide net.
+    "full": Config(
+        lookback=252,
+        horizon=63,
+        hidden=64,
+        layers=3,
+        batch_size=512,
+        stride=60,
+        epochs=60,
+        precision="bf16",
+    ),
+}

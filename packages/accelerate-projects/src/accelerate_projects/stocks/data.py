@@ -1,0 +1,107 @@
+"""Prices and headlines made into windows, and windows gathered on the device, where histories lie once."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from accelerate_projects.stocks.config import Config
+from dl_shared.data.headlines import ScoredHeadlines, clean, read_headlines
+from dl_shared.data.sentiment import Lexicon
+from dl_shared.data.windows import Windows
+from dl_shared.sample.headlines import make_headlines
+from dl_shared.tasks import stocks
+from dl_shared.tasks.stocks_outputs import Outputs
+
+
+def load_data(config: Config, *, headlines: str | None = None, **other: Any) -> stocks.Data:
+    """The data of a run, or others prepared in the same way, see `dl_shared.tasks.stocks.load_data`.
+
+    Args:
+        config: what to load and how.
+        headlines: another CSV than the config's, for a run with news.
+        other: arguments of the shared function, for other data than the config's.
+    """
+    return stocks.load_data(config, **other, **_more(config, headlines))
+
+
+def load_company(config: Config, ticker: str, *, headlines: str | None = None, **other: Any) -> stocks.History:
+    """One company's days, prepared as those of a run; its days are all that there are."""
+    more = _more(config, headlines) | {"start": None, "end": None}
+    return stocks.load_company(config, ticker, **other, **more)
+
+
+def _more(config: Config, headlines: str | None) -> dict[str, Any]:
+    return {
+        "start": config.since,
+        "end": config.until,
+        "sample_news": config.sample_news if config.headlines == "sample" else 0.0,
+        "news": load_news(config, headlines) if config.uses_news else None,
+    }
+
+
+def load_news(config: Config, headlines: str | None = None) -> ScoredHeadlines:
+    """The headlines of a run, scored.
+
+    Raises:
+        InputError: if the file, or the classifier, cannot be used.
+    """
+    source = headlines or config.headlines
+    assert source is not None, "the run has headlines"
+    if source == "sample":
+        found = clean(make_headlines(seed=config.seed).astype(str), where="the sample")
+    else:
+        found = read_headlines(source)
+    if config.sentiment_model is None:
+        lexicon = Lexicon()
+        return found.scored(lexicon, name=lexicon.name)
+    from accelerate_projects.stocks.sentiment import Classifier  # transformers, which few runs need
+
+    classifier = Classifier(config.sentiment_model, config.device)
+    return found.scored(classifier, name=classifier.name)
+
+
+class Batch(NamedTuple):
+    """Windows with a target for every day of them."""
+
+    inputs: Float[Tensor, "batch days features"]
+    targets: Float[Tensor, "batch days horizon"]
+
+
+class TrainWindows(Dataset):
+    """The training windows that have a known target on every day, gathered from histories that lie on the device.
+
+    Args:
+        data: of the run.
+        outputs: in whose units targets are.
+        device: where to put the histories.
+    """
+
+    def __init__(self, data: stocks.Data, outputs: Outputs, device: torch.device) -> None:
+        windows = data.train
+        by_row = np.zeros((len(windows.series), windows.horizon), np.float32)
+        by_row[windows.ends] = outputs.from_returns(windows.targets, data.volatility("train"))
+        self.values = torch.from_numpy(windows.series).to(device)
+        self.targets = torch.from_numpy(by_row).to(device)
+        self.ends = torch.from_numpy(trainable_ends(windows)).to(device)
+        self.back = torch.arange(1 - windows.lookback, 1, device=device)
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def __getitems__(self, rows: list[int]) -> Batch:
+        days = self.ends[torch.tensor(rows, device=self.ends.device)][:, None] + self.back
+        return Batch(self.values[days], self.targets[days])
+
+
+def trainable_ends(windows: Windows) -> Int[np.ndarray, " some"]:
+    """Where windows end that have a known target on every day, which the first of each company have not.
+
+    No target is lost thereby: the days of the windows left out are days of the others.
+    """
+    before = windows.lookback - 1
+    ids = windows.ticker_ids  # companies' windows follow one another, one for each day
+    return windows.ends[before:][ids[before:] == ids[: len(ids) - before]]
