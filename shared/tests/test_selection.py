@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dl_shared.metrics.selection import deflate
+from dl_shared.metrics.selection import deflate, skill_interval
 
 DAYS, TRIED = 400, 60
 
@@ -32,6 +32,16 @@ def test_what_is_there_is_found_and_keeps_its_size():
     assert found.p_value < 0.01
     assert found.deflated == pytest.approx(0.1, abs=0.02)
     assert found.deflated_ci[0] > 0
+
+
+def test_of_one_forecast_that_was_not_chosen_the_interval_covers_what_it_should():
+    found = []
+    for seed in range(60):
+        tried, benchmark = losses(seed)
+        skill, (low, high) = skill_interval(tried[0], benchmark, block=5)
+        assert low < skill < high
+        found.append(low <= 0 <= high)
+    assert np.mean(found) > 0.85
 
 
 def test_the_more_are_tried_the_less_the_best_is_worth():

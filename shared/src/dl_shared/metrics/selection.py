@@ -87,6 +87,15 @@ def deflate(
     )
 
 
+def skill_interval(
+    losses: Float[np.ndarray, " days"], benchmark: Float[np.ndarray, " days"], *, block: int
+) -> tuple[float, tuple[float, float]]:
+    """1 - loss / loss of the benchmark of one forecast that was not chosen by these days, and its 95 % interval."""
+    weights = block_weights(len(benchmark), block=block, replicates=REPLICATES, seed=0)
+    low, high = percentile_interval(1 - (weights @ losses) / (weights @ benchmark))
+    return float(1 - losses.sum() / benchmark.sum()), (float(low), float(high))
+
+
 def superior_ability(gains: Float[np.ndarray, "tried days"], weights: Float[np.ndarray, "replicates days"]) -> float:
     """The p-value of Hansen (2005), his SPA_c: whether any mean gain is above 0.
 

@@ -17,7 +17,7 @@ from accelerate_projects.stocks.train import PROJECT, fit, train
 from accelerate_projects.unrecorded import unrecorded_run
 from dl_shared.errors import InputError
 from dl_shared.files import atomic_path, read_json, write_json
-from dl_shared.metrics.selection import Deflated, deflate
+from dl_shared.metrics.selection import Deflated, deflate, skill_interval
 from dl_shared.progress import say
 from dl_shared.runs import read_summary, runs_root
 from dl_shared.tasks import stocks
@@ -114,13 +114,13 @@ def test(best: Config, trials: int, data: stocks.Data, runs_dir: Path | None) ->
     outputs = Outputs.of(data, LEVELS)
     truth, made = (outputs.from_returns(values, data.volatility()) for values in (data.test.targets, forecasts))
     losses, benchmark = (_daily(values, data, "test") for values in (made - truth, truth))
-    alone = deflate(losses[None], benchmark, block=2 * data.horizon)
+    skill, interval = skill_interval(losses, benchmark, block=2 * data.horizon)
     prices = read_summary(run)["metrics"]["test"]
     return {
         "run": str(run),
         "trials": trials,
-        "skill": alone.skill,
-        "skill_ci": alone.deflated_ci,
+        "skill": skill,
+        "skill_ci": interval,
         "skill_of_prices": prices["skill"],
         "skill_of_prices_ci": prices["skill_ci"],
     }
