@@ -64,6 +64,14 @@ def test_one_group_leaves_nothing_to_compare(capsys, tmp_path):
     assert "nothing to compare" in refused(capsys, main, "compare", "--data", folder, "--features", "returns")
 
 
+def test_verbs_that_train_one_network_after_another_refuse_to_be_launched(capsys, tmp_path, monkeypatch):
+    folder = write_prices(tmp_path / "prices")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr("accelerate_projects.stocks.compare.make_accelerator", lambda config: None)
+    line = refused(capsys, main, "compare", "--data", folder, *SMALL, "--cells", "rnn", "gru", "--output", tmp_path)
+    assert "without `accelerate launch`" in line
+
+
 @pytest.fixture
 def narrow(monkeypatch):
     monkeypatch.setattr("accelerate_projects.stocks.tune.SPACE", {"cell": Choice(("rnn", "gru", "lstm"))})

@@ -1,10 +1,12 @@
 """Trainings that keep no run: those of searches and comparisons, whose outcome alone counts."""
 
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from dl_shared.errors import InputError
 from dl_shared.processes import Follower
 from dl_shared.runs import Run
 
@@ -21,6 +23,12 @@ class _Unrecorded(Follower):
 
 @contextmanager
 def unrecorded_run() -> Iterator[Run]:
-    """Where a loop that wants a run leaves no trace and says nothing."""
+    """Where a loop that wants a run leaves no trace and says nothing.
+
+    Raises:
+        InputError: in one of several processes that train as one.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise InputError("this verb trains one network after another: start it without `accelerate launch`")
     with tempfile.TemporaryDirectory() as folder:
         yield _Unrecorded(Path(folder))
