@@ -13,7 +13,7 @@ from dl_shared.errors import InputError
 from dl_shared.files import atomic_path, fingerprint, read_json, write_json
 from dl_shared.plots.style import figure
 from dl_shared.processes import Follower, start_together
-from dl_shared.runs import Run, read_history, read_summary
+from dl_shared.runs import Run, find_run, read_history, read_summary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +53,15 @@ def test_a_failed_run_says_why_and_can_be_resumed(tmp_path):
         assert again.resumed
     assert read_summary(run.path)["status"] == "finished"
     assert read_summary(run.path)["error"] is None
+
+
+def test_the_last_run_is_the_last_of_its_verb(tmp_path):
+    with start(tmp_path) as first:
+        pass
+    write_json(first.path / "summary.json", {**read_summary(first.path), "verb": "pretrain"})
+    assert find_run("last", tmp_path, "toy") == find_run("last", tmp_path, "toy", "pretrain") == first.path
+    with pytest.raises(InputError, match="no run of toy"):
+        find_run("last", tmp_path, "toy", "train")
 
 
 def test_rewind_forgets_only_later_rows_and_a_line_cut_short(tmp_path):

@@ -71,7 +71,7 @@ class Verb:
 
     def run(self, project: str, options: Any) -> Any:
         if hasattr(options, "run"):
-            run = find_run(options.run, options.runs_dir, project)
+            run = find_run(options.run, options.runs_dir, project, "train")
             options = dataclasses.replace(options, run=str(run))
         return _load(self.function)(options)
 
@@ -136,7 +136,10 @@ class TrainOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainVerb(RecipeVerb):
-    """The verb `train`. Its function takes `(config, *, runs_dir, resume)` and returns the run's path."""
+    """The verb `train`, or another that makes runs.
+
+    Its function takes `(config, *, runs_dir, resume)` and returns the run's path.
+    """
 
     name: str = "train"
     help: str = "Train, test once, and write a report."
@@ -147,11 +150,12 @@ class TrainVerb(RecipeVerb):
         run, runs_dir = (_value_of(flag, arguments) for flag in ("--resume", "--runs-dir"))
         if run is None or arguments[0] != self.name:
             return self.presets[preset]
-        return read_config(find_run(run, Path(runs_dir) if runs_dir else None, project), type(self.presets[preset]))
+        found = find_run(run, Path(runs_dir) if runs_dir else None, project, self.name)
+        return read_config(found, type(self.presets[preset]))
 
     def run(self, project: str, recipe: Any) -> Any:
         options = recipe.options
-        resume = options.resume and find_run(options.resume, options.runs_dir, project)
+        resume = options.resume and find_run(options.resume, options.runs_dir, project, self.name)
         path = _load(self.function)(recipe.config, runs_dir=options.runs_dir, resume=resume)
         return {"path": path, "summary": read_summary(path)}
 
@@ -173,7 +177,7 @@ class EvaluateVerb(Verb):
 
     def run(self, project: str, options: Any) -> Any:
         metrics = super().run(project, options)
-        summary = read_summary(find_run(options.run, options.runs_dir, project))
+        summary = read_summary(find_run(options.run, options.runs_dir, project, "train"))
         return {"metrics": metrics, "primary": summary["primary"]["name"]}
 
     def show(self, result: Any) -> None:

@@ -49,20 +49,27 @@ def runs_root(runs_dir: Path | None = None) -> Path:
     return Path(runs_dir or os.environ.get("DL_RUNS_DIR") or "runs").absolute()
 
 
-def find_run(run: str | Path, runs_dir: Path | None = None, project: str | None = None) -> Path:
+def find_run(
+    run: str | Path, runs_dir: Path | None = None, project: str | None = None, verb: str | None = None
+) -> Path:
     """The directory meant by `run`: a path, or `last` for the newest run of `project` under `runs_dir`.
+
+    Args:
+        run: a path, or `last`.
+        runs_dir: see `runs_root`.
+        project: the console script's name; None for any.
+        verb: which made the run; None for any.
 
     Raises:
         InputError: if there is no run there.
     """
     if str(run) == "last":
         folder = runs_root(runs_dir) / (project or "*")
-        found = sorted(folder.parent.glob(f"{folder.name}/*/config.json"), key=lambda file: file.parent.name)
-        if not found:
-            raise InputError(
-                f"no run of {project or 'any project'} under {runs_root(runs_dir)}; name one with --run PATH"
-            )
-        return found[-1].parent
+        found = [file.parent for file in folder.parent.glob(f"{folder.name}/*/config.json")]
+        for path in sorted(found, key=lambda path: path.name, reverse=True):
+            if verb is None or read_summary(path).get("verb", "train") == verb:
+                return path
+        raise InputError(f"no run of {project or 'any project'} under {runs_root(runs_dir)}; name one with --run PATH")
     path = Path(run).expanduser().absolute()
     if not (path / "config.json").is_file():
         raise InputError(f"{path} is not a run directory: it has no config.json")
@@ -116,6 +123,11 @@ def read_history(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
+def resume_command(summary: Mapping[str, Any], path: Path) -> str:
+    """What a person types to go on with the run of that summary."""
+    return shlex.join([str(summary.get("project") or path.name), summary.get("verb", "train"), "--resume", str(path)])
+
+
 class Run:
     """A run in progress. `with Run.start(...) as run:` records how it ended, however it ended."""
 
@@ -147,7 +159,7 @@ class Run:
 
         Args:
             project: the console script's name.
-            config: every option of the run.
+            config: every option of the run; where a verb other than `train` makes such runs, its `verb` names that.
             task: whose metric names the summary uses, such as `cifar10`.
             framework: what the project is written in, such as `flax`.
             primary: the metric that decides between runs.
@@ -171,6 +183,7 @@ class Run:
             "project": project,
             "task": task,
             "framework": framework,
+            "verb": getattr(config, "verb", "train"),
             "status": "running",
             "seed": config.seed,
             "data": {},
@@ -248,7 +261,7 @@ class Run:
     @property
     def resume_command(self) -> str:
         """What a person types to go on with this run."""
-        return shlex.join([self.summary["project"], "train", "--resume", str(self.path)])
+        return resume_command(self.summary, self.path)
 
     def _is_empty(self) -> bool:
         return not self.resumed and not (self.path / "metrics.jsonl").exists() and not any(self.checkpoints.iterdir())

@@ -1,11 +1,11 @@
 """A run as one HTML page."""
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dl_shared import runs
 from dl_shared.report.record import (
     Picture,
     RunRecord,
@@ -53,17 +53,10 @@ def write_page(path: Path, output: Path | None = None) -> Path:
         evaluations=[_evaluation(stem, values) for stem, values in evaluations],
         samples=samples,
         latest=_latest(record),
-        resume=resume_command(record),
+        resume=None if record.status == "finished" else runs.resume_command(record.summary, record.path),
         files=[name for name in _FILES if (path / name).is_file()] if output.parent == path else [],
         notes=[*record.notes, *picture_notes, *evaluation_notes, *sample_notes],
     )
-
-
-def resume_command(record: RunRecord) -> str | None:
-    """What continues a run that has not finished."""
-    if record.status == "finished":
-        return None
-    return shlex.join([record.project, "train", "--resume", str(record.path)])
 
 
 def _title(record: RunRecord) -> str:
