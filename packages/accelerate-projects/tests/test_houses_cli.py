@@ -36,7 +36,9 @@ def finished(folder, tmp_path_factory):
 
 
 def test_help_and_refusals_import_no_framework():
-    assert "--penalty" in help_without_frameworks("accelerate_projects.houses.cli", "train", "predict")
+    assert "--penalty" in help_without_frameworks(
+        "accelerate_projects.houses.cli", "train", "predict", "compare", "tune"
+    )
 
 
 @pytest.mark.parametrize(
@@ -46,6 +48,8 @@ def test_help_and_refusals_import_no_framework():
         {"features": ()},
         {"features": ("sizes", "sizes")},
         {"penalty": -1.0},
+        {"threshold": -1.0},
+        {"margin": -0.1},
         {"learning_rate": -1.0},
         {"trim": 0.5},
         {"passes": 0},
@@ -140,7 +144,7 @@ def test_files_and_runs_that_are_not_there(capsys, tmp_path, finished, folder):
     assert "finished" in refused(capsys, main, "train", "--resume", finished)
 
 
-@pytest.mark.parametrize("file", ["checkpoints/best.safetensors", "preprocessor.json"])
+@pytest.mark.parametrize("file", ["checkpoints/best.safetensors", "preprocessor.json", "price_range.json"])
 def test_a_damaged_run(capsys, tmp_path, finished, folder, file):
     run = shutil.copytree(finished, tmp_path / "run")
     (run / file).write_bytes((run / file).read_bytes()[:100])

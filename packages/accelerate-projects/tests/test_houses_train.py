@@ -5,13 +5,17 @@ import random
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import torch
 from resuming import Training, assert_same_end
+from scipy.optimize import minimize
 from sklearn.linear_model import RidgeCV
 
 from accelerate_projects import checkpoints
 from accelerate_projects.houses.config import Config
+from accelerate_projects.houses.model import penalised_loss
 from accelerate_projects.houses.preprocessing import Preprocessor
-from accelerate_projects.houses.train import PENALTIES, train
+from accelerate_projects.houses.robust import PENALTIES, solve
+from accelerate_projects.houses.train import train
 from dl_shared.runs import find_run, read_config, read_history, read_summary
 from dl_shared.tasks import houses
 from dl_shared.testing import KILLS
@@ -37,7 +41,8 @@ def uninterrupted(training, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def converged(tmp_path_factory):
-    return train(Config(data="sample"), runs_dir=tmp_path_factory.mktemp("runs"))
+    """With squared errors, and no limits."""
+    return train(Config(data="sample", threshold=0.0, margin=None), runs_dir=tmp_path_factory.mktemp("runs"))
 
 
 def test_descent_ends_where_ridge_regression_is(converged):
@@ -49,6 +54,45 @@ def test_descent_ends_where_ridge_regression_is(converged):
     assert model["bias"].item() == pytest.approx(ridge.intercept_, abs=1e-5)
     predicted = pq.read_table(converged / "predictions.parquet")["predicted"].to_numpy()
     np.testing.assert_allclose(predicted, np.exp(ridge.predict(preprocessor.transform(data.test.features))), rtol=1e-4)
+
+
+def test_with_a_threshold_it_ends_where_a_solver_ends_that_knows_the_loss_alone():
+    rng = np.random.default_rng(0)
+    features, threshold, penalty = rng.normal(size=(80, 5)), 0.1, 3.0
+    log_prices = features @ [0.3, -0.2, 0.1, 0.0, 0.05] + 12 + 0.1 * rng.standard_t(2, 80)
+
+    def loss(parameters):
+        errors = np.abs(features @ parameters[:-1] + parameters[-1] - log_prices)
+        huber = np.where(errors <= threshold, errors**2, 2 * threshold * errors - threshold**2)
+        return huber.sum() + penalty * np.square(parameters[:-1]).sum()
+
+    found = minimize(loss, np.append(np.zeros(5), 12.0), method="BFGS", options={"gtol": 1e-7}).x
+    weight, bias = solve(features, log_prices, penalty, threshold)
+    np.testing.assert_allclose(np.append(weight, bias), found, atol=1e-5)
+    ours = penalised_loss(
+        *(torch.tensor(values) for values in (features @ weight + bias, log_prices, np.ones(80), weight)),
+        penalty,
+        threshold,
+    )
+    assert sum(ours).item() == pytest.approx(loss(found), rel=1e-9)
+
+
+def test_descent_with_a_threshold_ends_where_the_equations_do(tmp_path):
+    run = train(Config(data="sample", threshold=0.05, penalty=20.0), runs_dir=tmp_path)
+    config, data = read_config(run, Config), houses.load("sample", seed=0)
+    columns = Preprocessor.fit(data.train.features, config.features, config.trim).transform(data.train.features)
+    weight, bias = solve(columns, np.log(data.train.prices), 20.0, 0.05)
+    model = checkpoints.load(run / "checkpoints" / "best.safetensors")[0]["model"]
+    np.testing.assert_allclose(model["weight"].numpy(), weight, atol=1e-4)
+    assert model["bias"].item() == pytest.approx(bias, abs=1e-4)
+
+
+def test_the_largest_errors_are_explained_by_what_the_model_says(converged):
+    explained = read_summary(converged)["metrics"]["test"]["largest_errors"]
+    predicted = pq.read_table(converged / "predictions.parquet").to_pandas().set_index("Id")
+    errors = np.log(predicted["predicted"] / predicted["SalePrice"]).abs().sort_values(ascending=False)
+    assert list(explained) == [f"house {number}" for number in errors.index[: len(explained)]]
+    assert "%" in next(iter(explained.values()))["moved by"]
 
 
 def test_the_gap_is_closed_on_sample_data(converged):

@@ -1,5 +1,6 @@
 """Scores of predicted amounts, such as house prices."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,52 @@ def score_regression(
         low, high = percentile_interval(bootstrap_replicates(_from_means, rows, replicates=replicates, seed=seed))
         scores |= {f"{name}_ci": [float(a), float(b)] for name, a, b in zip(_NAMES, low, high, strict=True)}
     return scores
+
+
+def compare_regression(
+    predictions: Mapping[str, Float[np.ndarray, " rows"]],
+    actual: Float[np.ndarray, " rows"],
+    reference: str,
+    *,
+    replicates: int = 1000,
+    seed: int = 0,
+) -> dict[str, dict[str, Any]]:
+    """Models on the same rows, each against one of them: `rmse_log`, `rmse`, and how much more of each than that one.
+
+    Intervals are of 95 %, by the bootstrap over rows. One drawing serves all models: the intervals of
+    `rmse_log_more` and `rmse_more` are of paired differences.
+
+    Args:
+        predictions: positive amounts, by the name of the model.
+        actual: positive amounts.
+        reference: the model that the others are compared with.
+        replicates: of the bootstrap.
+        seed: of the bootstrap.
+
+    Returns:
+        A row for each model.
+    """
+    names = list(predictions)
+    by_model = np.stack([predictions[name] for name in names], axis=1)
+    squares = np.stack([np.log(by_model / actual[:, None]) ** 2, (by_model - actual[:, None]) ** 2], axis=1)
+    at = names.index(reference)
+
+    def roots(rows: Float[np.ndarray, "rows 2 models"]) -> Float[np.ndarray, "4 models"]:
+        scores = np.sqrt(rows.mean(axis=0))
+        return np.concatenate([scores, scores - scores[:, [at]]])
+
+    values = roots(squares)
+    low, high = percentile_interval(bootstrap_replicates(roots, squares, replicates=replicates, seed=seed))
+    compared: dict[str, dict[str, Any]] = {}
+    for column, name in enumerate(names):
+        row: dict[str, Any] = {}
+        for figure, score in enumerate(("rmse_log", "rmse", "rmse_log_more", "rmse_more")):
+            if score.endswith("_more") and name == reference:
+                continue
+            row[score] = float(values[figure, column])
+            row[f"{score}_ci"] = [float(low[figure, column]), float(high[figure, column])]
+        compared[name] = row
+    return compared
 
 
 _NAMES = ("rmse", "rmse_log", "mae", "r2")

@@ -75,9 +75,19 @@ def correlations(features: pd.DataFrame, prices: Float[np.ndarray, " houses"], t
 
 
 def predicted_against_actual(
-    actual: Float[np.ndarray, " houses"], predictions: Mapping[str, Float[np.ndarray, " houses"]]
+    actual: Float[np.ndarray, " houses"],
+    predictions: Mapping[str, Float[np.ndarray, " houses"]],
+    marked: Mapping[int, str] | None = None,
 ) -> Figure:
-    """One panel a model, both axes in thousand dollars and logarithmic; on the line, the prediction is right."""
+    """One panel a model, both axes in thousand dollars and logarithmic; on the line, the prediction is right.
+
+    Args:
+        actual: in dollars.
+        predictions: of each model, in dollars.
+        marked: houses to ring, by row, and what to write beside them.
+    """
+    marked = marked or {}
+    rows = list(marked)
     fig, axes = figure(
         "Predicted against actual prices", cols=len(predictions), width=max(5.0, 4.4 * len(predictions)),
         height=4.6, squeeze=False, sharex=True, sharey=True,
@@ -87,6 +97,11 @@ def predicted_against_actual(
     for axis, (name, predicted), color in zip(axes[0], predictions.items(), COLORS, strict=False):
         axis.plot(span, span, color="#555555", linestyle="--", linewidth=1.2)
         axis.scatter(actual / 1000, predicted / 1000, s=14, alpha=0.6, color=color, edgecolors="none")
+        axis.scatter(actual[rows] / 1000, predicted[rows] / 1000, s=60, facecolors="none", edgecolors="#222222")
+        for row, label in marked.items():
+            below = predicted[row] < actual[row]
+            axis.annotate(label, (actual[row] / 1000, predicted[row] / 1000), (0, -14 if below else 8),
+                          textcoords="offset points", ha="center", fontsize=8)  # fmt: skip
         axis.set(xscale="log", yscale="log", xlim=span, ylim=span)
         for one in (axis.xaxis, axis.yaxis):
             round_ticks(one, span)

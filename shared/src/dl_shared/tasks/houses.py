@@ -21,11 +21,13 @@ from dl_shared.plots.curves import training_curves
 from dl_shared.runs import Run
 from dl_shared.sample.houses import make_houses
 from dl_shared.tasks.evaluation import save_evaluation
+from dl_shared.tasks.houses_errors import Misjudged, as_table, explain_largest
 
 SAMPLE_HOUSES = 2000
 TEST_SHARE = 0.2  # of all houses
 VALIDATION_SHARE = 0.15  # of the others
 PRICE_GROUPS = 10  # each part gets its share of every tenth of the price range
+MARKED = 3  # of the largest errors, in the picture and in words
 FEWEST = 100  # houses; fewer leave groups that cannot be split
 
 
@@ -51,6 +53,29 @@ class Data:
         return {"train": len(self.train), "validation": len(self.validation), "test": len(self.test)}
 
 
+@dataclass(frozen=True)
+class Whole:
+    """All houses of a source, for cross-validation."""
+
+    houses: Houses
+    source: str
+    median: Float[np.ndarray, " houses"] | None
+    """The known price function, for sample data: what is left of it is noise."""
+
+
+def load_whole(source: str, *, seed: int, sample_size: int = SAMPLE_HOUSES) -> Whole:
+    """Load houses as `load`, and split nothing."""
+    if source == "hub":
+        raise InputError(KAGGLE)
+    if source == "sample":
+        made = make_houses(sample_size, seed)
+        return Whole(parse_houses(made.table, "the sample"), f"sample: {sample_size} houses, seed {seed}", made.median)
+    found = read_houses(Path(source))
+    if len(found) < FEWEST:
+        raise InputError(f"{len(found)} houses are too few to train, validate and test; give at least {FEWEST}")
+    return Whole(found, source, None)
+
+
 def load(source: str, *, seed: int, sample_size: int = SAMPLE_HOUSES) -> Data:
     """Load houses and split them.
 
@@ -62,20 +87,17 @@ def load(source: str, *, seed: int, sample_size: int = SAMPLE_HOUSES) -> Data:
     Raises:
         InputError: if the source cannot be used, or is `hub`: the competition needs a login.
     """
-    if source == "hub":
-        raise InputError(KAGGLE)
-    if source == "sample":
-        made = make_houses(sample_size, seed)
-        train, validation, test = _split(parse_houses(made.table, "the sample"), seed)
-        median = made.median[test.ids - 1]  # the sample numbers its houses from 1
+    whole = load_whole(source, seed=seed, sample_size=sample_size)
+    train, validation, test = _split(whole.houses, seed)
+    optimum = None
+    if whole.median is not None:
+        row_of = {int(number): row for row, number in enumerate(whole.houses.ids)}
+        median = whole.median[[row_of[int(number)] for number in test.ids]]
         optimum = score_regression(median, _prices(test), replicates=0)
-        return Data(train, validation, test, f"sample: {sample_size} houses, seed {seed}", optimum)
-    return Data(*_split(read_houses(Path(source)), seed), source, None)
+    return Data(train, validation, test, whole.source, optimum)
 
 
 def _split(houses: Houses, seed: int) -> tuple[Houses, Houses, Houses]:
-    if len(houses) < FEWEST:
-        raise InputError(f"{len(houses)} houses are too few to train, validate and test; give at least {FEWEST}")
     ranks = np.argsort(np.argsort(_prices(houses), kind="stable"), kind="stable")
     groups = ranks * PRICE_GROUPS // len(houses)
 
@@ -103,6 +125,7 @@ def report(
     data: Data,
     test_prices: Float[np.ndarray, " test"],
     validation_prices: Float[np.ndarray, " validation"] | None = None,
+    parts: pd.DataFrame | None = None,
 ) -> dict[str, Any]:
     """Score the test part beside baseline and optimum; write predictions, pictures and the page of the run.
 
@@ -111,6 +134,7 @@ def report(
         data: as loaded.
         test_prices: predictions in dollars, one for each test house, in order.
         validation_prices: likewise for the validation part, when at hand.
+        parts: of the predicted log prices, see :func:`dl_shared.tasks.houses_errors.explain_largest`.
 
     Returns:
         The `metrics` of summary.json.
@@ -123,6 +147,8 @@ def report(
     baseline_prices, metrics = _metrics(data, test_prices)
     if validation_prices is not None:
         metrics["validation"] = _score(data.validation, validation_prices)
+    explained = explain_largest(data.train, data.test, test_prices, parts)
+    metrics["test"] |= {"largest_errors": as_table(explained)}
     run.update("metrics", **metrics)
     run.save_predictions(
         pd.DataFrame(
@@ -134,7 +160,7 @@ def report(
             }
         )
     )
-    _save_pictures(run, data, test_prices, baseline_prices, metrics)
+    _save_pictures(run, data, test_prices, baseline_prices, metrics, explained)
     write_page(run.path)
     return metrics
 
@@ -179,7 +205,12 @@ def _metrics(data: Data, predicted: np.ndarray) -> tuple[np.ndarray, dict[str, A
 
 
 def _save_pictures(
-    run: Run, data: Data, predicted: np.ndarray, baseline_prices: np.ndarray, metrics: dict[str, Any]
+    run: Run,
+    data: Data,
+    predicted: np.ndarray,
+    baseline_prices: np.ndarray,
+    metrics: dict[str, Any],
+    explained: list[Misjudged],
 ) -> None:
     actual, features = _prices(data.test), data.test.features
     history = run.history()
@@ -191,10 +222,12 @@ def _save_pictures(
             levels["optimum"] = data.optimum["rmse_log"]
         figure = training_curves(history, logged, references={"rmse_log": levels})
         run.save_figure(figure, "curves", caption="Over training, beside the baseline.")
+    marked = {house.row: str(house.number) for house in explained[:MARKED]}
     run.save_figure(
-        plots.predicted_against_actual(actual, {"model": predicted, "ridge baseline": baseline_prices}),
+        plots.predicted_against_actual(actual, {"model": predicted, "ridge baseline": baseline_prices}, marked),
         "predicted_against_actual",
-        caption="Every house of the test part; on the dashed line, the prediction is right.",
+        caption="Every house of the test part; on the dashed line, the prediction is right. "
+        + " ".join(house.sentence for house in explained[:MARKED]),
     )
     run.save_figure(
         plots.residuals(actual, predicted), "residuals", caption="Errors relative to the actual price, by prediction."

@@ -2,9 +2,10 @@
 
 import sys
 
-from accelerate_projects.houses.config import PRESETS
+from accelerate_projects.houses.config import COMPARE_PRESETS, PRESETS
 from accelerate_projects.houses.options import ExploreOptions, PredictOptions
-from dl_shared.cli import EvaluateVerb, TrainVerb, Verb, console_script
+from dl_shared.cli import EvaluateVerb, RecipeVerb, TrainVerb, Verb, console_script
+from dl_shared.tuning import TuneOptions
 
 PACKAGE = "accelerate_projects.houses"
 
@@ -24,6 +25,19 @@ main = console_script(
         help="Prices of houses that have none yet; a submission file for Kaggle.",
         function=f"{PACKAGE}.predict:predict",
         options=PredictOptions,
+    ),
+    TrainVerb(
+        name="compare",
+        help="Other models beside the linear one, under nested cross-validation, and their blend.",
+        function=f"{PACKAGE}.compare:compare",
+        presets=COMPARE_PRESETS,
+    ),
+    RecipeVerb(
+        name="tune",
+        help="Search groups of columns, penalty, threshold and trimming by cross-validation.",
+        function=f"{PACKAGE}.tune:search",
+        options=TuneOptions,
+        presets=PRESETS,
     ),
 )
 

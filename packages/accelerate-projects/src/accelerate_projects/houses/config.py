@@ -1,11 +1,14 @@
 """What may vary in a run of accelerate-houses, and its presets."""
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
 
 from accelerate_projects.config import AccelerateConfig
+from dl_shared.config import Device
 
 # Imports nothing of features.py, so that --help is instant; a test compares the two.
-GROUPS = ("sizes", "numbers", "grades", "kinds", "totals", "ages", "presence", "season", "products", "places")
+GROUPS = (*("sizes", "numbers", "grades", "kinds", "totals", "ages", "presence", "season", "products", "places"),)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,8 +26,12 @@ class Config(AccelerateConfig):
     """Groups of columns, of those in features.py."""
     trim: float = 0.01
     """Share of the houses whose sizes are taken to be no larger than those of the others, lest a few giants decide."""
+    threshold: float = 0.15
+    """Errors of the log price count as squares up to here, in proportion beyond; 0 squares all, as ridge regression."""
+    margin: float | None = 0.1
+    """How far beyond the log prices paid in its neighbourhood a house may be predicted; None: as far as may be."""
     penalty: float = 0.0
-    """On the squared weights, as alpha of scikit-learn's Ridge; 0 lets leave-one-out on the training houses choose."""
+    """On the squared weights, as scikit-learn's alpha; 0 lets cross-validation of the training houses choose."""
     learning_rate: float = 0.0
     """0 takes the largest that is safe: one over the curvature of the loss."""
 
@@ -38,12 +45,68 @@ class Config(AccelerateConfig):
             raise ValueError("features must name one group or more, each once")
         if self.passes < 1:
             raise ValueError(f"passes must be at least 1, got {self.passes}")
-        for name in ("penalty", "learning_rate"):
-            if getattr(self, name) < 0:
+        for name in ("threshold", "margin", "penalty", "learning_rate"):
+            if (getattr(self, name) or 0) < 0:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
 
 
 PRESETS = {
     "full": Config(),
     "quick": Config(),  # seconds, as it is
+}
+
+
+FEATURE_SETS = {
+    "as they are": ("sizes", "numbers", "grades", "kinds"),
+    "made": tuple(name for name in GROUPS if name != "places"),
+    "all": GROUPS,
+}
+"""Groups of columns among which the inner folds of a comparison choose."""
+
+MODELS = ("linear", "ridge", "lasso", "elastic_net", "kernel", "boosting")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareConfig:
+    """Options of `accelerate-houses compare`."""
+
+    verb: ClassVar[str] = "compare"
+    changeable: ClassVar[frozenset[str]] = frozenset({"device"})
+
+    data: str = "hub"
+    """`sample`, or Kaggle's train.csv or the folder that holds it."""
+    models: tuple[str, ...] = MODELS
+    """Which to compare, and to blend."""
+    feature_sets: tuple[str, ...] = ("made", "all")
+    """Among which the inner folds choose."""
+    folds: int = 10
+    """Outer ones, which score: each house is predicted once, by models that were chosen and fitted without it."""
+    inner_folds: int = 5
+    """Of the houses outside an outer fold; they choose options, columns, and the weights of the blend."""
+    updates: int = 1000
+    """Of the loop that trains the linear model."""
+    trim: float = 0.01
+    """As in `train`."""
+    seed: int = 0
+    """Of the folds."""
+    device: Device = "auto"
+    """Where the linear model is trained."""
+
+    def __post_init__(self) -> None:
+        if self.data not in ("sample", "hub"):
+            object.__setattr__(self, "data", str(Path(self.data).expanduser().absolute()))
+        for name, known in (("models", MODELS), ("feature_sets", tuple(FEATURE_SETS))):
+            given = getattr(self, name)
+            if not given or len(set(given)) < len(given) or not set(given) <= set(known):
+                raise ValueError(f"{name} must be some of {', '.join(known)}, each once; got {', '.join(given)}")
+        for name, least in (("folds", 2), ("inner_folds", 2), ("updates", 1), ("seed", 0)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        if not 0 <= self.trim < 0.5:
+            raise ValueError(f"trim must be at least 0 and below 0.5, got {self.trim}")
+
+
+COMPARE_PRESETS = {
+    "full": CompareConfig(),
+    "quick": CompareConfig(folds=3, inner_folds=3, feature_sets=("all",)),
 }

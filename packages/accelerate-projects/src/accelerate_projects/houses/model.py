@@ -1,4 +1,10 @@
-"""Linear regression of the log price, with the penalty of ridge regression (Hoerl and Kennard 1970)."""
+"""Linear regression of the log price, with the penalty of ridge regression (Hoerl and Kennard 1970).
+
+Errors are squared, or counted as Huber (1964) does: squared up to a threshold, in proportion beyond it, so that the few
+sales far from what such houses cost do not decide what is learned from the others.
+"""
+
+import math
 
 import torch
 from jaxtyping import Float
@@ -23,16 +29,21 @@ class LinearRegression(nn.Module):
         return features @ self.weight + self.bias
 
 
-def ridge_loss(
+def penalised_loss(
     predicted: Float[Tensor, " houses"],
     log_prices: Float[Tensor, " houses"],
     counted: Float[Tensor, " houses"],
     weight: Float[Tensor, " columns"],
     penalty: float,
+    threshold: float = math.inf,
 ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
-    """The squared error, summed over the houses counted, and the penalty on the weights.
+    """The errors, summed over the houses counted, and the penalty on the weights; the bias is free.
 
-    The minimum of their sum over all houses is that of scikit-learn's `Ridge(alpha=penalty)`; the bias is free.
+        error(e) = e^2                        where |e| <= threshold
+                   2 threshold |e| - threshold^2    beyond
+
+    Their sum over all houses has one minimum. With an infinite threshold it is that of scikit-learn's
+    `Ridge(alpha=penalty)`.
 
     Args:
         predicted: by the model.
@@ -40,12 +51,18 @@ def ridge_loss(
         counted: 1 for a house, 0 for what only fills the batch.
         weight: of the model.
         penalty: alpha.
+        threshold: in log price.
     """
-    return (counted * (predicted - log_prices).square()).sum(), penalty * weight.square().sum()
+    errors = predicted - log_prices
+    within = errors.clamp(-threshold, threshold)
+    return (counted * within * (2 * errors - within)).sum(), penalty * weight.square().sum()
 
 
 def steepest(features: Float[Tensor, "houses columns"], penalty: float) -> tuple[float, float]:
     """Bounds on the curvature of the mean loss, in any direction of weights and bias: no more than, no less than.
+
+    They are those of the squared error; a threshold takes curvature away, of the bias only as long as few houses are
+    within it.
 
     Args:
         features: of all training houses.

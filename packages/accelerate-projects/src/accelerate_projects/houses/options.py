@@ -17,6 +17,8 @@ class PredictOptions(RunOptions):
     """Kaggle's test.csv, or another file in its columns."""
     output: Path | None = None
     """Where to write Kaggle's submission file, with the columns Id and SalePrice."""
+    model: str | None = None
+    """Which of the models of a comparison (default: their blend)."""
 
 
 @dataclass(frozen=True, kw_only=True)

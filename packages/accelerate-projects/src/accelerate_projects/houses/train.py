@@ -5,17 +5,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import torch
 from accelerate import Accelerator
 from jaxtyping import Float
-from sklearn.linear_model import RidgeCV
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from accelerate_projects.batches import epoch_loader
 from accelerate_projects.houses.config import Config
-from accelerate_projects.houses.model import LinearRegression, ridge_loss, steepest
+from accelerate_projects.houses.limits import PriceRange
+from accelerate_projects.houses.model import LinearRegression, penalised_loss, steepest
 from accelerate_projects.houses.preprocessing import Preprocessor
+from accelerate_projects.houses.robust import choose_penalty
 from accelerate_projects.keeper import Keeper
 from accelerate_projects.processes import make_accelerator, start_run
 from dl_shared.data.houses import Houses
@@ -24,8 +26,7 @@ from dl_shared.metrics.regression import score_regression
 from dl_shared.runs import Run
 from dl_shared.tasks import houses
 
-PREPROCESSOR = "preprocessor.json"
-PENALTIES = np.logspace(0, 3, 31)
+PREPROCESSOR, RANGE = "preprocessor.json", "price_range.json"
 
 
 def train(config: Config, *, runs_dir: Path | None = None, resume: str | Path | None = None) -> Path:
@@ -44,13 +45,19 @@ def train(config: Config, *, runs_dir: Path | None = None, resume: str | Path | 
     ) as run:
         data = houses.load(config.data, seed=config.seed)
         houses.record_data(run, data)
+        assert data.train.prices is not None
         preprocessor = Preprocessor.fit(data.train.features, config.features, config.trim)
+        prices = PriceRange.fit(data.train.features, np.log(data.train.prices), config.margin)
         if not run.follows:
             write_json(run.path / PREPROCESSOR, vars(preprocessor))
-        model = fit(config, preprocessor, data, run, accelerator)
+            write_json(run.path / RANGE, vars(prices))
+        model = fit(config, preprocessor, prices, data.train, data.validation, run, accelerator)
         if not run.follows:
-            test, validation = (predict_prices(model, preprocessor, part) for part in (data.test, data.validation))
-            houses.report(run, data, test, validation)
+            test, validation = (
+                predict_prices(model, preprocessor, prices, part) for part in (data.test, data.validation)
+            )
+            parts = explain_prices(model, preprocessor, prices, data.test)
+            houses.report(run, data, test, validation, parts)
     return run.path
 
 
@@ -97,17 +104,36 @@ class Table(Dataset):
 
 
 def fit(
-    config: Config, preprocessor: Preprocessor, data: houses.Data, run: Run, accelerator: Accelerator
+    config: Config,
+    preprocessor: Preprocessor,
+    prices: PriceRange,
+    train: Houses,
+    validation: Houses,
+    run: Run,
+    accelerator: Accelerator,
 ) -> LinearRegression:
-    """Train to the end, from the last checkpoint if there is one; returns the model."""
-    parts = config.accumulate * accelerator.num_processes
-    table = Table(preprocessor, data.train, accelerator.device, parts=parts)
-    batch_size = min(config.batch_size, len(table))
-    houses_counted = len(data.train) if batch_size == len(table) else batch_size  # in a batch of all processes
+    """Train to the end, from the last checkpoint if there is one; returns the model.
 
-    features, log_prices = (values[: len(data.train)] for values in table.rows[:2])
+    Args:
+        config: of the run.
+        preprocessor: fitted to the training houses.
+        prices: of the training houses; limits what is scored.
+        train: to learn from.
+        validation: to score after every epoch; nothing is chosen by it.
+        run: that keeps checkpoints and scores.
+        accelerator: as `make_accelerator` gives.
+    """
+    parts = config.accumulate * accelerator.num_processes
+    table = Table(preprocessor, train, accelerator.device, parts=parts)
+    batch_size = min(config.batch_size, len(table))
+    houses_counted = len(train) if batch_size == len(table) else batch_size  # in a batch of all processes
+
+    features, log_prices = (values[: len(train)] for values in table.rows[:2])
     model = LinearRegression(len(preprocessor.names), mean=log_prices.mean().item())
-    penalty = config.penalty or choose_penalty(features, log_prices)
+    threshold = config.threshold or math.inf
+    penalty = config.penalty or choose_penalty(
+        features.double().cpu().numpy(), log_prices.double().cpu().numpy(), threshold, seed=config.seed
+    )
     largest, smallest = steepest(features, penalty)
     # Momentum for a quadratic whose curvatures are known (Nesterov 2004, section 2.2.1).
     momentum = (math.sqrt(largest) - math.sqrt(smallest)) / (math.sqrt(largest) + math.sqrt(smallest))
@@ -136,35 +162,47 @@ def fit(
                 with accelerator.accumulate(model):
                     predicted = model(batch.features)
                     weight = accelerator.unwrap_model(model).weight
-                    errors, shrinkage = ridge_loss(predicted, batch.log_prices, batch.counted, weight, penalty)
+                    errors, shrinkage = penalised_loss(
+                        predicted, batch.log_prices, batch.counted, weight, penalty, threshold
+                    )
                     # Each process has a part of the houses, and gradients are averaged over processes and parts.
-                    accelerator.backward(errors * parts / houses_counted + shrinkage / len(data.train))
+                    accelerator.backward(errors * parts / houses_counted + shrinkage / len(train))
                     optimizer.step()
                     optimizer.zero_grad()
                 keeper.after_batch(torch.stack([errors, batch.counted.sum()]))
-            squared, counted = keeper.train_sums()
-            validation = validate(accelerator.unwrap_model(model), preprocessor, data.validation)
-            keeper.after_epoch({"loss": squared / counted}, validation)
+            total, counted = keeper.train_sums()
+            scores = validate(accelerator.unwrap_model(model), preprocessor, prices, validation)
+            keeper.after_epoch({"loss": total / counted}, scores)
     keeper.record_cost()
 
     return accelerator.unwrap_model(model).eval()
 
 
-def choose_penalty(features: Float[Tensor, "houses columns"], log_prices: Float[Tensor, " houses"]) -> float:
-    """The penalty whose leave-one-out error on the training houses is the smallest, in closed form."""
-    return float(RidgeCV(PENALTIES).fit(features.double().cpu().numpy(), log_prices.double().cpu().numpy()).alpha_)
-
-
 @torch.inference_mode()
-def predict_prices(model: LinearRegression, preprocessor: Preprocessor, part: Houses) -> Float[np.ndarray, " houses"]:
-    """Prices in dollars: the exponential of the predicted log price."""
-    features = preprocessor.transform(part.features)
-    device = model.weight.device
-    return np.exp(model(torch.tensor(features, dtype=torch.float32, device=device)).double().cpu().numpy())
+def predict_prices(
+    model: LinearRegression, preprocessor: Preprocessor, prices: PriceRange, part: Houses
+) -> Float[np.ndarray, " houses"]:
+    """Prices in dollars: the exponential of the predicted log price, within its range."""
+    features = torch.tensor(preprocessor.transform(part.features), dtype=torch.float32, device=model.weight.device)
+    return np.exp(prices.limit(model(features).double().cpu().numpy(), part.features))
 
 
-def validate(model: LinearRegression, preprocessor: Preprocessor, part: Houses) -> dict[str, float]:
+def explain_prices(
+    model: LinearRegression, preprocessor: Preprocessor, prices: PriceRange, part: Houses
+) -> pd.DataFrame:
+    """How much each column moves the log price of each house from that of the mean training house.
+
+    That is weight x (value - mean): a linear model is a sum of such parts. The last column is what the range of prices
+    takes away, or adds.
+    """
+    weight = model.weight.detach().double().cpu().numpy()
+    parts = pd.DataFrame(preprocessor.transform(part.features) * weight, columns=preprocessor.names)
+    log_prices = parts.sum(axis=1).to_numpy() + model.bias.item()
+    return parts.assign(**{"prices of its neighbourhood": prices.limit(log_prices, part.features) - log_prices})
+
+
+def validate(model: LinearRegression, preprocessor: Preprocessor, prices: PriceRange, part: Houses) -> dict[str, float]:
     """Scores of the model as it is."""
     assert part.prices is not None
-    scores = score_regression(predict_prices(model, preprocessor, part), part.prices, replicates=0)
+    scores = score_regression(predict_prices(model, preprocessor, prices, part), part.prices, replicates=0)
     return {"loss": scores["rmse_log"] ** 2, "rmse_log": scores["rmse_log"]}
