@@ -1,0 +1,73 @@
+"""Finished runs of image classification side by side, tested on the same images: a table, a picture, a page."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+from matplotlib.figure import Figure
+
+from dl_shared.files import atomic_path, write_text
+from dl_shared.metrics.bootstrap import bootstrap_ci
+from dl_shared.progress import say
+from dl_shared.report import write_comparison
+from dl_shared.runs import read_summary
+
+Row = dict[str, Any]
+
+
+def compare_runs(runs: Mapping[str, Path], *, reference: str | None = None) -> list[Row]:
+    """One row for each run.
+
+    Args:
+        runs: run directories by what they are called, all tested on the same images.
+        reference: the run whose accuracy the `gain` of the others is over; the first one by default.
+
+    Returns:
+        `variant`, `accuracy` with `accuracy_ci`, `gain` with `gain_ci` (the 95 % interval of the difference over the
+        same test images, drawn again; the spread over trainings is not in it), `train_seconds`, `images_per_second`,
+        and `memory_bytes`, what training took beyond data and weights, where it was measured.
+
+    Raises:
+        ValueError: if the runs were not tested on the same images.
+    """
+    reference = reference or next(iter(runs))
+    right = {name: _right(path) for name, path in runs.items()}
+    if len({labels for labels, _ in right.values()}) > 1:
+        raise ValueError("the runs were tested on different images")
+    baseline = right[reference][1]
+    rows = []
+    for name, path in runs.items():
+        summary = read_summary(path)
+        test, cost = summary["metrics"]["test"], summary["cost"]
+        difference = right[name][1].astype(np.float64) - baseline
+        rows.append(
+            {
+                "variant": name,
+                "accuracy": test["accuracy"],
+                "accuracy_ci": test["accuracy_ci"],
+                "gain": float(difference.mean()),
+                "gain_ci": list(bootstrap_ci(np.mean, difference)),
+                "train_seconds": cost["train_seconds"],
+                "images_per_second": cost["examples_per_second"],
+                "memory_bytes": cost.get("training_memory_bytes"),
+            }
+        )
+    return rows
+
+
+def write_comparison_folder(folder: Path, rows: list[Row], runs: Mapping[str, Path], picture: Figure) -> None:
+    """Write comparison.csv, comparison.png and index.html, which links to the page of each run."""
+    write_text(folder / "comparison.csv", pd.DataFrame(rows).to_csv(index=False))
+    with atomic_path(folder / "comparison.png") as temporary:
+        picture.savefig(temporary, dpi=160)
+    write_comparison(list(runs.values()), folder / "index.html")
+    say(f"table, picture and page are in {folder}")
+
+
+def _right(path: Path) -> tuple[tuple[str, ...], np.ndarray]:
+    """The labels of the test images, and which of them the run got right."""
+    table = pq.read_table(path / "predictions.parquet", columns=["label", "predicted"]).to_pandas()
+    return tuple(table["label"]), (table["label"] == table["predicted"]).to_numpy()
