@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from dl_shared.data import image_cache
-from dl_shared.data.image_sets import IMAGE_SETS, Split
+from dl_shared.data.image_sets import IMAGE_SETS, PICTURES, Split
 from dl_shared.data.images import load_images, stratified_mask
 from dl_shared.errors import InputError
 from dl_shared.files import cache_dir, fingerprint
@@ -98,6 +98,19 @@ def test_validation_folder_serves_as_test_and_other_classes_are_named(tmp_path):
     assert by_content(loaded.test) == by_content(parts[1])
     assert any("val serves as the test part" in quirk for quirk in loaded.quirks)
     assert any("not those of CIFAR-10" in quirk for quirk in loaded.quirks)
+
+
+def test_pictures_of_any_classes_are_named_by_their_files(tmp_path):
+    parts = layouts.make_parts()
+    names = [f"bird {letter}" for letter in "abcdefghij"]
+    loaded = load_images(str(layouts.write_folders(tmp_path / "named", parts, names)), PICTURES)
+    assert loaded.class_names == tuple(names)
+    assert loaded.quirks == ()
+    layouts.write_parquet(tmp_path / "unnamed", parts, features=False)
+    with pytest.raises(InputError, match="does not name its classes"):
+        load_images(str(tmp_path / "unnamed"), PICTURES)
+    with pytest.raises(InputError, match="the hub has no labelled pictures"):
+        load_images("hub", PICTURES)
 
 
 def test_kaggle_without_test_labels(tmp_path):

@@ -74,7 +74,9 @@ class ImageSet:
     rows: tuple[int, int]
     """Training and test images of the official release."""
     class_names: tuple[str, ...]
+    """Empty where the files must name them."""
     hub_id: str
+    """Empty where the hub does not have it."""
     mirrors: tuple[Mirror, ...]
     terms: str
 
@@ -138,3 +140,6 @@ IMAGE_SETS: dict[str, ImageSet] = {
         ),
     )
 }
+
+# Any pictures of this size, of whichever classes: to pre-train a network on.
+PICTURES = ImageSet("pictures", "labelled pictures", (32, 32, 3), (0, 0), (), "", (), "")

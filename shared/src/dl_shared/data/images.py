@@ -39,12 +39,13 @@ class LoadedImages:
     """The best scores any model can expect, for sample data; else None."""
 
 
-def load_images(source: str, dataset: str = "cifar10", *, seed: int = 0) -> LoadedImages:
+def load_images(source: str, dataset: str | ImageSet = "cifar10", *, seed: int = 0) -> LoadedImages:
     """Load a data set.
 
     Args:
         source: `sample`, `hub` or a path; a path is recognised by what lies there.
-        dataset: `cifar10`, `mnist` or `fashion_mnist`; fixes the image size and the names of the classes.
+        dataset: `cifar10`, `mnist` or `fashion_mnist`, or the description of another; fixes the image size and, unless
+            the files name them, the classes.
         seed: of the generator; only `sample` looks at it.
 
     Returns:
@@ -53,18 +54,20 @@ def load_images(source: str, dataset: str = "cifar10", *, seed: int = 0) -> Load
     Raises:
         InputError: if the source is missing, damaged, of another kind, or does not fit the data set.
     """
-    if dataset not in IMAGE_SETS:
+    if isinstance(dataset, str) and dataset not in IMAGE_SETS:
         raise InputError(f"unknown image data set '{dataset}': choose one of {', '.join(IMAGE_SETS)}")
-    spec = IMAGE_SETS[dataset]
+    spec = IMAGE_SETS[dataset] if isinstance(dataset, str) else dataset
     if source == "sample":
         return _load_sample(spec, seed)
     if source == "hub":
+        if not spec.hub_id:
+            raise InputError(f"the hub has no {spec.title}: give a path to them, or `sample`")
         fetched = fetch(spec)
         path, origin = fetched.path, fetched.origin
     else:
         path, origin = Path(source).expanduser(), source
     layout = recognise(path, spec)
-    stored = decoded_once(f"{dataset} {layout.kind}", layout.files, lambda: _completed(layout.read(), spec, layout))
+    stored = decoded_once(f"{spec.name} {layout.kind}", layout.files, lambda: _completed(layout.read(), spec, layout))
     return LoadedImages(
         stored.train,
         stored.test,
@@ -137,7 +140,7 @@ def _completed(decoded: Decoded, spec: ImageSet, layout: Layout) -> Decoded:
         if split is not None:
             _check(split, decoded.class_names, f"{layout.kind} ({layout.files[0]}): the {part} part")
     train, test, notes = decoded.train, decoded.test, list(decoded.quirks)
-    if decoded.class_names != spec.class_names:
+    if spec.class_names and decoded.class_names != spec.class_names:
         notes.append(f"the {len(decoded.class_names)} classes are not those of {spec.title}")
     if test is None:
         held_out = stratified_mask(train.labels, CARVED_FRACTION, CARVED_SEED)
@@ -154,6 +157,8 @@ def _completed(decoded: Decoded, spec: ImageSet, layout: Layout) -> Decoded:
 def _check(split: Split, class_names: tuple[str, ...], where: str) -> None:
     if len(split) == 0:
         raise InputError(f"{where} has no images")
+    if not class_names:
+        raise InputError(f"{where} does not name its classes: give a folder per class, or Parquet files that name them")
     low, high = int(split.labels.min()), int(split.labels.max())
     if low < 0 or high >= len(class_names):
         raise InputError(

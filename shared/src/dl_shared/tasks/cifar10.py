@@ -12,7 +12,7 @@ from sklearn.metrics import confusion_matrix
 
 from dl_shared.baselines.pixels import pixel_probabilities
 from dl_shared.data.image_files import read_image_files
-from dl_shared.data.image_sets import Split
+from dl_shared.data.image_sets import ImageSet, Split
 from dl_shared.data.images import load_images, stratified_mask
 from dl_shared.errors import InputError
 from dl_shared.metrics import gap_closed
@@ -44,13 +44,13 @@ class Data:
     """The best `accuracy`, `loss` and `macro_f1` any model can expect, for sample data; else None."""
 
 
-def load(source: str, *, seed: int, dataset: str = "cifar10", validation_fraction: float = 0.1) -> Data:
+def load(source: str, *, seed: int, dataset: str | ImageSet = "cifar10", validation_fraction: float = 0.1) -> Data:
     """Load images, say where they came from, and carve a validation part from the training part, class by class.
 
     Args:
         source: `sample`, `hub` or a path.
         seed: chooses the validation rows, and makes the sample.
-        dataset: `cifar10`, `mnist` or `fashion_mnist`.
+        dataset: `cifar10`, `mnist` or `fashion_mnist`, or the description of another.
         validation_fraction: share of each class's training images.
 
     Raises:
