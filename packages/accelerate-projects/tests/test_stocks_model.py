@@ -11,6 +11,7 @@ from accelerate_projects.stocks.data import TrainWindows, load_data
 from accelerate_projects.stocks.model import GATES, REMEMBERS, Forecaster
 from accelerate_projects.stocks.train import share_of_peak
 from dl_shared.data.indicators import FEATURES
+from dl_shared.sample.headlines import NEWS
 from dl_shared.tasks.stocks_config import LEVELS
 from dl_shared.tasks.stocks_outputs import Outputs
 
@@ -31,6 +32,7 @@ def test_the_groups_hold_every_kind_of_feature_asked_for_and_no_unknown_column()
     assert set(columns) <= set(FEATURES)
     assert {"averages", "volatility", "rsi", "macd", "volume", "calendar", "news"} <= set(GROUPS)
     assert next(iter(PRESETS)) == "cpu"
+    assert PRESETS["cpu"].sample_news == NEWS
 
 
 @pytest.mark.parametrize("cell", CELLS)

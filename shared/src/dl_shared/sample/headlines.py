@@ -17,7 +17,7 @@ import pandas as pd
 from jaxtyping import Int
 
 CHANCE = 0.2  # of a headline on a trading day
-NEWS = 0.25  # of what a calm day moves, in the first night after good news
+NEWS = 0.5  # of what a calm day moves, in the first night after good news
 
 GOOD = (
     "{} beats estimates by a wide margin",

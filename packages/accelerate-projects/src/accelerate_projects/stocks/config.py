@@ -40,7 +40,7 @@ class Config(StocksConfig, AccelerateConfig):
     """A CSV of dated headlines (columns title, date, stock), or `sample` beside sample data."""
     sentiment_model: str | None = None
     """Folder of a text classifier that scores headlines; none given takes a lexicon."""
-    sample_news: float = 0.25
+    sample_news: float = 0.5
     """What the sample's headlines do to its prices; 0 for nothing. Counts with `--headlines sample`."""
     since: str | None = None
     """Day from which on prices are used, such as 2009-06-01."""
