@@ -44,7 +44,7 @@ def test_only_what_few_training_houses_have_is_unusual(parts):
     assert unusual(train.features, house) == (
         "sold as Partial",
         "GrLivArea 99,000, above all of the training houses",
-        "Neighborhood Atlantis, as no training house",
+        "Neighborhood Atlantis, which no training house has",
     )
     house["PoolArea"] = np.nan
     assert len(unusual(train.features, house, most=2)) == 2

@@ -77,16 +77,6 @@ def test_with_a_threshold_it_ends_where_a_solver_ends_that_knows_the_loss_alone(
     assert sum(ours).item() == pytest.approx(loss(found), rel=1e-9)
 
 
-def test_descent_with_a_threshold_ends_where_the_equations_do(tmp_path):
-    run = train(Config(data="sample", threshold=0.05, penalty=20.0), runs_dir=tmp_path)
-    config, data = read_config(run, Config), houses.load("sample", seed=0)
-    columns = Preprocessor.fit(data.train.features, config.features, config.trim).transform(data.train.features)
-    weight, bias = solve(columns, np.log(data.train.prices), 20.0, 0.05)
-    model = checkpoints.load(run / "checkpoints" / "best.safetensors")[0]["model"]
-    np.testing.assert_allclose(model["weight"].numpy(), weight, atol=1e-4)
-    assert model["bias"].item() == pytest.approx(bias, abs=1e-4)
-
-
 def test_the_largest_errors_are_explained_by_what_the_model_says(converged):
     explained = read_summary(converged)["metrics"]["test"]["largest_errors"]
     predicted = pq.read_table(converged / "predictions.parquet").to_pandas().set_index("Id")

@@ -98,10 +98,9 @@ def predicted_against_actual(
         axis.plot(span, span, color="#555555", linestyle="--", linewidth=1.2)
         axis.scatter(actual / 1000, predicted / 1000, s=14, alpha=0.6, color=color, edgecolors="none")
         axis.scatter(actual[rows] / 1000, predicted[rows] / 1000, s=60, facecolors="none", edgecolors="#222222")
-        for row, label in marked.items():
-            below = predicted[row] < actual[row]
-            axis.annotate(label, (actual[row] / 1000, predicted[row] / 1000), (0, -14 if below else 8),
-                          textcoords="offset points", ha="center", fontsize=8)  # fmt: skip
+        for number, (row, label) in enumerate(marked.items()):  # left and right in turn: the worst lie side by side
+            at, side = (actual[row] / 1000, predicted[row] / 1000), ((-7, "right"), (7, "left"))[number % 2]
+            axis.annotate(label, at, (side[0], 0), textcoords="offset points", ha=side[1], va="center", fontsize=8)
         axis.set(xscale="log", yscale="log", xlim=span, ylim=span)
         for one in (axis.xaxis, axis.yaxis):
             round_ticks(one, span)

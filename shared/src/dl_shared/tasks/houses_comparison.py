@@ -85,7 +85,7 @@ def _save_pictures(
     run.save_figure(
         plots.predicted_against_actual(
             actual,
-            {name: predictions[name] for name in dict.fromkeys([best, BASELINE])},
+            {best: predictions[best], "baseline": predictions[BASELINE]},
             {int(row): str(whole.houses.ids[row]) for row in worst},
         ),
         "predicted_against_actual",

@@ -127,8 +127,8 @@ def unusual(train: pd.DataFrame, house: pd.Series, most: int = 4) -> tuple[str, 
     for name in CATEGORICAL:
         share_of_kind = float((train[name] == house[name]).mean())
         if pd.notna(house[name]) and share_of_kind < RARE_KIND:
-            seen = "as no training house" if share_of_kind == 0 else f"as {100 * share_of_kind:.1f} % of them"
-            found.append((share_of_kind, f"{name} {house[name]}, {seen}"))
+            seen = "no training house has" if share_of_kind == 0 else f"{100 * share_of_kind:.1f} % of them have"
+            found.append((share_of_kind, f"{name} {house[name]}, which {seen}"))
     sale = [] if house["SaleCondition"] == "Normal" else [f"sold as {house['SaleCondition']}"]
     named = [text for _, text in sorted(found, key=lambda item: item[0])]
     return (*sale, *named[: most - len(sale)])
