@@ -28,7 +28,16 @@ def unrecorded_run() -> Iterator[Run]:
     Raises:
         InputError: in one of several processes that train as one.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise InputError("this verb trains one network after another: start it without `accelerate launch`")
+    refuse_several()
     with tempfile.TemporaryDirectory() as folder:
         yield _Unrecorded(Path(folder))
+
+
+def refuse_several() -> None:
+    """For verbs that train one network after another.
+
+    Raises:
+        InputError: in one of several processes that train as one.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise InputError("this verb trains one network after another: start it without `accelerate launch`")

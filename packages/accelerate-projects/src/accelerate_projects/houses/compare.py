@@ -4,12 +4,9 @@ Each pair of an outer fold and a model is a cell, kept as soon as it is there; a
 the next one.
 """
 
-import contextlib
-import io
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,9 +26,9 @@ from accelerate_projects.houses.predict import BLEND, BLEND_FILE, MODELS
 from accelerate_projects.houses.preprocessing import Preprocessor
 from accelerate_projects.houses.train import fit
 from accelerate_projects.processes import make_accelerator
+from accelerate_projects.unrecorded import refuse_several, unrecorded_run
 from dl_shared.baselines.ridge import ridge_prices
 from dl_shared.data.houses import Houses
-from dl_shared.errors import InputError
 from dl_shared.files import write_json
 from dl_shared.progress import progress, say
 from dl_shared.runs import Run
@@ -59,10 +56,8 @@ def compare(config: CompareConfig, *, runs_dir: Path | None = None, resume: str 
     Raises:
         InputError: if the data cannot be used, or in more than one process.
     """
-    accelerator = make_accelerator(_loop(config, features=FEATURE_SETS["all"]))
-    if accelerator.num_processes > 1:
-        accelerator.end_training()
-        raise InputError("compare works in one process; several are for train")
+    refuse_several()
+    accelerator = make_accelerator(_loop(config))
     described: dict[str, Any] = {"task": "houses", "framework": "accelerate", "primary": "rmse_log"}
     with Run.start(PROJECT, config, **described, higher_is_better=False, runs_dir=runs_dir, resume=resume) as run:
         whole = houses.load_whole(config.data, seed=config.seed)
@@ -160,27 +155,11 @@ def _fit(
 
 
 def descend(config: Config, preprocessor: Preprocessor, train: Houses, accelerator: Accelerator) -> Linear:
-    """The linear model, trained by the loop of `train`, in a run that is thrown away."""
-    described: dict[str, Any] = {"task": "houses", "framework": "accelerate", "primary": "rmse_log"}
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        contextlib.redirect_stderr(io.StringIO()),
-        _resumed_from_outside(),
-        Run.start(PROJECT, config, **described, runs_dir=Path(folder)) as run,
-    ):
+    """The linear model, trained by the loop of `train`."""
+    with unrecorded_run() as run:
         model = fit(config, preprocessor, PriceRange({}, {}, None), train, train, run, accelerator)
     accelerator.free_memory()
     return Linear(model.weight.detach().double().cpu().numpy(), model.bias.item())
-
-
-@contextlib.contextmanager
-def _resumed_from_outside() -> Iterator[None]:
-    """The run that is thrown away adds to an error how it can be resumed; the comparison knows better."""
-    try:
-        yield
-    except BaseException as error:
-        error.__notes__ = []
-        raise
 
 
 def _loop(config: CompareConfig, **options: Any) -> Config:

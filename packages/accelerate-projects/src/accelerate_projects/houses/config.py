@@ -28,7 +28,7 @@ class Config(AccelerateConfig):
     """Share of the houses whose sizes are taken to be no larger than those of the others, lest a few giants decide."""
     threshold: float = 0.15
     """Errors of the log price count as squares up to here, in proportion beyond; 0 squares all, as ridge regression."""
-    margin: float | None = 0.1
+    margin: float | None = 0.2
     """How far beyond the log prices paid in its neighbourhood a house may be predicted; None: as far as may be."""
     penalty: float = 0.0
     """On the squared weights, as scikit-learn's alpha; 0 lets cross-validation of the training houses choose."""

@@ -11,6 +11,7 @@ from accelerate_projects.houses.config import GROUPS, Config
 from accelerate_projects.houses.limits import PriceRange
 from accelerate_projects.houses.nested import split_rows
 from accelerate_projects.houses.preprocessing import Preprocessor
+from accelerate_projects.unrecorded import refuse_several
 from dl_shared.tasks import houses
 from dl_shared.tuning import Choice, Float, Report, Space, TuneOptions, tune
 
@@ -19,7 +20,7 @@ SPACE: Space = {
     "penalty": Float(1.0, 500.0, log=True),
     "threshold": Float(0.05, 1.0, log=True),
     "trim": Float(0.0, 0.05),
-    "margin": Float(0.0, 0.3),
+    "margin": Float(0.0, 0.5),
     **{group: Choice((True, False)) for group in GROUPS},
 }
 
@@ -56,7 +57,8 @@ class Candidate:
 
 def search(config: Config, options: TuneOptions) -> dict[str, Any]:
     """Search `SPACE`, beginning a study or continuing one; returns what was found, as options of `train`."""
-    base = Candidate(data=config.data, seed=config.seed, penalty=20.0, threshold=0.15, trim=config.trim, margin=0.1)
+    refuse_several()
+    base = Candidate(data=config.data, seed=config.seed, penalty=20.0, threshold=0.15, trim=config.trim, margin=0.2)
     houses.load(config.data, seed=config.seed)  # what cannot be read is said before there is a study
     found = tune(
         "accelerate-houses", base, SPACE, objective, direction="minimize", metric="RMSE of log price", options=options
