@@ -1,8 +1,8 @@
 """Killed, interrupted, resumed: the run ends where one never stopped does; two processes equal one."""
 
-import json
 import random
-import subprocess
+import shutil
+import signal
 from dataclasses import asdict
 
 import imdb_tools
@@ -72,6 +72,15 @@ def test_killed_between_two_epochs_and_resumed_it_ends_the_same(training, tmp_pa
     assert_same_end(training.killed_and_resumed(tmp_path, 0.0, checkpoint=f"last/step={STEPS:08d}.ckpt"), uninterrupted)
 
 
+def test_killed_before_its_first_checkpoint_it_begins_anew_with_the_pretrained_weights(
+    training, tmp_path, uninterrupted
+):
+    run, _, _ = training.stopped(tmp_path, 0.0, signal.SIGKILL)
+    shutil.rmtree(run / "checkpoints" / "last")
+    training.resume(run)
+    assert_same_end(run, uninterrupted)
+
+
 @pytest.mark.slow
 def test_ctrl_c_writes_a_checkpoint_and_the_model_is_needed_no_more(training, tmp_path, uninterrupted, tiny_bert):
     run = training.interrupted(tmp_path, 0.1)
@@ -83,19 +92,17 @@ def test_ctrl_c_writes_a_checkpoint_and_the_model_is_needed_no_more(training, tm
     assert_same_end(run, uninterrupted)
 
 
-def test_two_processes_started_by_lightning_equal_one(few_reviews, tiny_bert, tmp_path, capsys):
+def test_killed_as_one_process_and_resumed_as_two_it_ends_nearly_the_same(few_reviews, tiny_bert, tmp_path):
     """Without dropout, of which each process draws its own; the last part of an epoch has reviews for one only."""
     options = {"data": few_reviews, "model": tiny_bert, **SMALL, "dropout": 0.0, "train_reviews": 105}
-    training = Training("lightning-imdb", options)
+    training = Training("lightning-imdb", {**options, "checkpoint_seconds": 0.0})
     assert main(["train", *training.flags(tmp_path / "one")]) == 0
-    capsys.readouterr()
     one = find_run("last", tmp_path / "one")
-    flags = training.flags(tmp_path / "two", devices=2, strategy="ddp")
-    done = subprocess.run([*training.script, "train", *flags, "--json"], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    two = find_run("last", tmp_path / "two")
-    assert json.loads(done.stdout) == read_summary(two)["metrics"], "the one that follows prints nothing"
+    two, status, _ = training.stopped(tmp_path / "two", 0.0, signal.SIGKILL)
+    assert status == -signal.SIGKILL
+    training.resume(two, "--devices", "2", "--strategy", "ddp")
     assert len(list(two.parent.iterdir())) == 1
+    assert read_summary(two)["cost"]["device"] == "2 x cpu"
     assert read_summary(two)["data"]["rows"]["train"] == 105
     for name in ("loss", "accuracy"):
         values = [[row[name] for row in read_history(path)] for path in (one, two)]

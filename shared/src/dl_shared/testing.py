@@ -144,7 +144,7 @@ class Training:
         """
         pattern = f"{self.project}/*/checkpoints/{checkpoint or self.checkpoint}"
         with self.start(runs) as process:
-            while not (found := list(runs.glob(pattern))):
+            while not (found := [path for path in runs.glob(pattern) if not path.name.startswith(".")]):
                 assert process.poll() is None, process.communicate()[1]
                 time.sleep(0.002)
             time.sleep(seconds)

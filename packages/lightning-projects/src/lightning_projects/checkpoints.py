@@ -44,7 +44,7 @@ def last_path(checkpoints: Path, step: int) -> Path:
 
 def forget_older(checkpoints: Path) -> None:
     """Delete all but the newest checkpoints."""
-    for path in _newest_first(checkpoints)[KEPT:]:
+    for path in newest_first(checkpoints)[KEPT:]:
         path.unlink(missing_ok=True)
 
 
@@ -56,7 +56,7 @@ def find_last(checkpoints: Path) -> tuple[Path, int] | None:
     Raises:
         InputError: if there are checkpoints, and none can be read.
     """
-    found = _newest_first(checkpoints)
+    found = newest_first(checkpoints)
     for path in found:
         try:
             return path, int(load_checkpoint(path)["global_step"])
@@ -94,6 +94,7 @@ def explaining_damage(path: Path) -> Iterator[None]:
         raise InputError(f"the checkpoint {path} is damaged or of another model ({reason})") from error
 
 
-def _newest_first(checkpoints: Path) -> list[Path]:
+def newest_first(checkpoints: Path) -> list[Path]:
+    """The checkpoints to go on from, whether they can be read or not."""
     found = [path for path in (checkpoints / "last").glob("step=*.ckpt") if re.fullmatch(r"step=\d{8,}", path.stem)]
     return sorted(found, key=lambda path: int(path.stem.removeprefix("step=")), reverse=True)

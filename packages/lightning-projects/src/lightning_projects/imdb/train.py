@@ -14,7 +14,7 @@ from dl_shared.errors import InputError
 from dl_shared.progress import progress, say
 from dl_shared.runs import Run
 from dl_shared.tasks import imdb
-from lightning_projects.checkpoints import explaining_damage
+from lightning_projects.checkpoints import explaining_damage, newest_first
 from lightning_projects.fitting import fit
 from lightning_projects.imdb.config import Config
 from lightning_projects.imdb.data import EVALUATION_TOKENS, ImdbData, load_reviews
@@ -105,7 +105,7 @@ class Predictor:
 def fit_predictor(config: Config, data: imdb.Data, run: Run) -> Predictor:
     """Train; returns the model of the best epoch, on the device on which it was trained."""
     description = run.path / "model"
-    if run.resumed and description.is_dir():  # its first weights are in the checkpoint, or of no more use
+    if run.resumed and newest_first(run.checkpoints):  # which has all weights; the model itself may be gone by now
         network, tokenizer = load_description(description)
     else:
         network, tokenizer = load_pretrained(config, data.train.texts)
