@@ -59,7 +59,7 @@ def find_backbone(name: str) -> Backbone:
         folder = Path(name).expanduser().absolute()
         check_folder(folder)
         return Backbone(name, str(folder), offline=True)
-    return Backbone(name, name, offline=_hub_is_out_of_reach(name))
+    return Backbone(name, name, offline=hub_is_out_of_reach(name, "--model embedded"))
 
 
 def is_folder(name: str) -> bool:
@@ -81,6 +81,17 @@ def check_folder(folder: Path) -> None:
     Raises:
         InputError: naming what is missing or damaged.
     """
+    check_weights(folder)
+    if not any(all((folder / name).is_file() for name in names) for names in TOKENIZERS):
+        raise InputError(f"{folder} lacks its tokenizer (tokenizer.json or vocab.txt); copy all files of the model")
+
+
+def check_weights(folder: Path) -> None:
+    """Look for configuration and weights as safetensors.
+
+    Raises:
+        InputError: naming what is missing or damaged.
+    """
     if not folder.is_dir():
         raise InputError(f"the model folder {folder} does not exist")
     if not isinstance(read_config_file(folder).get("model_type"), str):
@@ -92,8 +103,6 @@ def check_folder(folder: Path) -> None:
         raise InputError(f"{folder} lacks model.safetensors; copy all files of the model there")
     if weights.suffix == ".json":
         _check_shards(weights)
-    if not any(all((folder / name).is_file() for name in names) for names in TOKENIZERS):
-        raise InputError(f"{folder} lacks its tokenizer (tokenizer.json or vocab.txt); copy all files of the model")
 
 
 def read_config_file(folder: Path) -> dict[str, Any]:
@@ -121,8 +130,12 @@ def _check_shards(index: Path) -> None:
         raise InputError(f"{index.parent} lacks {', '.join(missing)}; copy all files of the model there")
 
 
-def _hub_is_out_of_reach(name: str) -> bool:
+def hub_is_out_of_reach(name: str, instead: str) -> bool:
     """Whether the hub does not answer; then the model must be in its cache.
+
+    Args:
+        name: on the hub.
+        instead: the option that needs no hub, for the message.
 
     Raises:
         InputError: if it is not.
@@ -139,5 +152,5 @@ def _hub_is_out_of_reach(name: str) -> bool:
     except HFValidationError:
         raise InputError(f"{name!r} is neither a folder nor a name on the hub") from None
     if not isinstance(stored, str):
-        raise InputError(f"the hub cannot be reached, and has not been asked for {name} before; use --model embedded")
+        raise InputError(f"the hub cannot be reached, and has not been asked for {name} before; use {instead}")
     return True

@@ -1,0 +1,95 @@
+"""Where a pretrained ResNet lies, how pictures are prepared for it, and what is said when part of it is missing."""
+
+import json
+
+import pytest
+
+from dl_shared.data.picture_backbones import (
+    Preparation,
+    describe_preparation,
+    embedded_folder,
+    find_picture_backbone,
+    parse_preparation,
+    read_preparation,
+)
+from dl_shared.errors import InputError
+
+LIMIT = 4 * 2**20  # bytes, of all that every installation carries
+
+
+@pytest.fixture
+def folder(tmp_path):
+    path = tmp_path / "model"
+    path.mkdir()
+    (path / "config.json").write_text(json.dumps({"model_type": "resnet"}))
+    (path / "model.safetensors").write_text("")
+    return path
+
+
+def test_the_embedded_network_is_whole_and_small():
+    found = find_picture_backbone("embedded")
+    assert (found.kind, found.offline) == ("folder", True)
+    assert {path.name for path in embedded_folder().iterdir()} == {
+        "README.md",
+        "config.json",
+        "model.safetensors",
+        "preprocessor_config.json",
+    }
+    assert 0 < sum(path.stat().st_size for path in embedded_folder().iterdir()) <= LIMIT
+    assert read_preparation(found).size >= 32
+
+
+def test_a_folder_and_a_file_are_found_by_their_path(folder, monkeypatch):
+    found = find_picture_backbone(str(folder))
+    assert (found.source, found.kind, found.offline) == (str(folder), "folder", True)
+    (folder / "resnet18.pth").write_bytes(b"")
+    monkeypatch.chdir(folder)
+    found = find_picture_backbone("resnet18.pth")
+    assert (found.source, found.kind) == (str(folder / "resnet18.pth"), "file")
+    assert read_preparation(found) == Preparation(224, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda folder: (folder / "config.json").unlink(), "lacks config.json"),
+        (lambda folder: (folder / "model.safetensors").unlink(), "lacks model.safetensors"),
+        (lambda folder: (folder / "model.safetensors").rename(folder / "pytorch_model.bin"), "pickle only"),
+        (lambda folder: (folder / "config.json").write_text('{"model_type": "vit"}'), "type vit; .* must be a ResNet"),
+    ],
+    ids=["no config", "no weights", "pickled", "another architecture"],
+)
+def test_a_folder_that_cannot_be_used(folder, spoil, said):
+    spoil(folder)
+    with pytest.raises(InputError, match=said):
+        find_picture_backbone(str(folder))
+
+
+def test_what_is_not_there(tmp_path):
+    for name in (tmp_path / "nothing", tmp_path / "nothing.pth"):
+        with pytest.raises(InputError, match="does not exist"):
+            find_picture_backbone(str(name))
+    with pytest.raises(InputError, match="use --backbone embedded"):
+        find_picture_backbone("nobody/has-this")
+
+
+def test_how_pictures_are_prepared_survives_its_file():
+    preparation = Preparation(64, (0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
+    assert parse_preparation(json.loads(json.dumps(describe_preparation(preparation)))) == preparation
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"), [(96, 96), ({"shortest_edge": 224}, 224), ({"height": 64, "width": 64}, 64)]
+)
+def test_sizes_as_the_hub_writes_them(size, expected):
+    assert parse_preparation({"size": size}).size == expected
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"size": "large"}, {"size": {}}, {"image_mean": [1]}, {"image_std": [1, 1, 0]}, {"size": 0}, {"size": []}],
+)
+def test_a_description_that_says_nothing(folder, values):
+    (folder / "preprocessor_config.json").write_text(json.dumps(values))
+    with pytest.raises(InputError, match="does not say how to prepare pictures"):
+        read_preparation(find_picture_backbone(str(folder)))
