@@ -36,8 +36,24 @@ class EpochSampler(Sampler[int]):
         return np.random.default_rng([self.seed, self.epoch, number]).permutation(self.rows).tolist()
 
 
+class DrawSampler(EpochSampler):
+    """Likewise, but instead of rows the numbers of draws, each of which occurs once in a whole run; `draw % rows` is
+    its row. What is random about an example can so be a function of its draw, whichever process it falls to."""
+
+    def _pass(self, number: int) -> list[int]:
+        first = (self.epoch * self.passes + number) * self.rows
+        return [first + row for row in super()._pass(number)]
+
+
 def epoch_loader(
-    dataset: Dataset, batch_size: int, *, seed: int, accumulate: int = 1, passes: int = 1, stride: int = 1
+    dataset: Dataset,
+    batch_size: int,
+    *,
+    seed: int,
+    accumulate: int = 1,
+    passes: int = 1,
+    stride: int = 1,
+    sampler: type[EpochSampler] = EpochSampler,
 ) -> DataLoader:
     """Batches of every epoch, each in `accumulate` equal parts.
 
@@ -51,8 +67,9 @@ def epoch_loader(
         accumulate: parts.
         passes: how often an epoch goes through all rows.
         stride: an epoch takes one in so many of them, others each time.
+        sampler: whether `__getitems__` is given rows or draws.
     """
-    rows = EpochSampler(len(dataset), batch_size, seed=seed, passes=passes, stride=stride)  # type: ignore[arg-type]
+    rows = sampler(len(dataset), batch_size, seed=seed, passes=passes, stride=stride)  # type: ignore[arg-type]
     parts = BatchSampler(rows, batch_size // accumulate, drop_last=True)
     return DataLoader(dataset, batch_sampler=parts, collate_fn=_as_it_is)
 

@@ -15,6 +15,7 @@ import torch
 from accelerate import Accelerator, skip_first_batches
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 
 from accelerate_projects import checkpoints
@@ -53,6 +54,7 @@ class Keeper:
         metric: the validation score by which epochs are compared.
         higher_is_better: its direction; None keeps the newest epoch, whatever its score.
         scheduler: prepared, if there is one; its rate must be a function of the number of updates.
+        average: of the weights, if there is one, updated after each update; the best epoch is kept as this has it.
     """
 
     def __init__(
@@ -69,9 +71,10 @@ class Keeper:
         metric: str,
         higher_is_better: bool | None,
         scheduler: Any = None,
+        average: AveragedModel | None = None,
     ) -> None:
         self.accelerator, self.config, self.run = accelerator, config, run
-        self.model, self.optimizer, self.scheduler = model, optimizer, scheduler
+        self.model, self.optimizer, self.scheduler, self.average = model, optimizer, scheduler, average
         self.steps_per_epoch, self.batch_size, self.unit = steps_per_epoch, batch_size, unit
         self.metric, self.higher_is_better = metric, higher_is_better
         self.exact = torch.float32 if accelerator.device.type == "mps" else torch.float64  # Metal has no float64
@@ -144,7 +147,8 @@ class Keeper:
         if at.best is None or self._better(value, at.best[self.metric]):
             at.best = {**validation, "epoch": self.epoch}
             if self.accelerator.is_main_process:
-                checkpoints.save(self.best, at.best, model=self.weights())
+                best = self.weights() if self.average is None else self.average.module.state_dict()
+                checkpoints.save(self.best, at.best, model=best)
         self.sums = None
         self.save()
         (stop,) = any_process(self.accelerator, run.stop_requested)
@@ -187,12 +191,15 @@ class Keeper:
             "scaler": None if scaler is None else scaler.state_dict(),
         }
         optimizer = checkpoints.optimizer_tensors(self.optimizer)
-        checkpoints.save(self.last, values, model=self.weights(), optimizer=optimizer)
+        average = {} if self.average is None else self.average.state_dict()
+        checkpoints.save(self.last, values, model=self.weights(), optimizer=optimizer, average=average)
 
     def _take_up(self) -> None:
         parts, values = checkpoints.load(self.last)
         checkpoints.load_weights(self.last, self.accelerator.unwrap_model(self.model), parts["model"])
         checkpoints.load_optimizer(self.optimizer, parts.get("optimizer", {}))
+        if self.average is not None:
+            checkpoints.load_weights(self.last, self.average, parts["average"])
         if self.scheduler is not None:
             self.scheduler.load_state_dict(values["scheduler"])
             for group, rate in zip(self.optimizer.param_groups, self.scheduler.get_last_lr(), strict=True):

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import DataLoaderConfiguration, broadcast_object_list
+from accelerate.utils import DataLoaderConfiguration, KwargsHandler, broadcast_object_list
 
 from accelerate_projects.config import AccelerateConfig
 from dl_shared.errors import InputError, LostWorkerError
@@ -18,11 +18,15 @@ LOST = ("Connection closed by peer", "Connection reset by peer", "NCCL", "Broken
 MIXED_PRECISION = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
 
 
-def make_accelerator(config: AccelerateConfig) -> Accelerator:
+def make_accelerator(config: AccelerateConfig, *handlers: KwargsHandler) -> Accelerator:
     """The `Accelerator` that the options ask for, in each of the processes.
 
     Every batch is cut into equal parts, one for each process (`split_batches`), so that `--batch-size` means the same
     however many there are.
+
+    Args:
+        config: of the run.
+        handlers: for the `Accelerator`, such as options of `DistributedDataParallel`.
 
     Raises:
         InputError: if this machine lacks the device, or the number format on it; if a batch cannot be cut so.
@@ -40,6 +44,7 @@ def make_accelerator(config: AccelerateConfig) -> Accelerator:
         mixed_precision=MIXED_PRECISION[config.precision],
         gradient_accumulation_steps=config.accumulate,
         dataloader_config=DataLoaderConfiguration(split_batches=True, non_blocking=True),
+        kwargs_handlers=list(handlers),
         rng_types=[],  # whatever is drawn is a function of the seed and the step: there is no state to agree on
     )
     parts = config.accumulate * accelerator.num_processes

@@ -1,0 +1,98 @@
+"""Trainings that differ in one thing: the number format, the augmentation, or the labels and where weights begin."""
+
+import dataclasses
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import torch
+
+from accelerate_projects.cifar10.config import NONE, Config
+from accelerate_projects.cifar10.options import CompareLabelsOptions, CompareOptions
+from accelerate_projects.cifar10.train import train
+from accelerate_projects.unrecorded import refuse_several
+from dl_shared.config import Precision
+from dl_shared.plots import comparison, transfer
+from dl_shared.progress import say
+from dl_shared.tasks.cifar10_comparison import Row, compare_runs, write_comparison_folder
+
+MEBIBYTE = 2**20
+
+
+def compare_precision(config: Config, options: CompareOptions) -> list[Row]:
+    """Train once in each number format that this machine has, fp32 first; `gain` and `speedup` are over that."""
+    on_gpu = torch.cuda.is_available() and config.device != "cpu"
+    precisions: tuple[Precision, ...] = ("fp32", "bf16", "fp16") if on_gpu else ("fp32", "bf16")
+    runs = _train_each({name: dataclasses.replace(config, precision=name) for name in precisions}, options)
+    rows = compare_runs(runs)
+    rows = [{**row, "speedup": row["images_per_second"] / rows[0]["images_per_second"]} for row in rows]
+    picture = transfer.formats(
+        list(runs),
+        {
+            "pictures per second": [row["images_per_second"] for row in rows],
+            "training time, seconds": [row["train_seconds"] for row in rows],
+            "memory of training, MiB": [row["memory_bytes"] and row["memory_bytes"] / MEBIBYTE for row in rows],
+        },
+        [(float(place), row["accuracy"], tuple(row["accuracy_ci"])) for place, row in enumerate(rows)],
+    )
+    write_comparison_folder(options.output, rows, runs, picture)
+    return rows
+
+
+def compare_augmentation(config: Config, options: CompareOptions) -> list[Row]:
+    """Train with no augmentation, with each alone, and with more of them together; `gain` is over none."""
+    chosen: tuple[tuple[str, ...], ...] = ((), ("flip",), ("crop",), ("crop", "flip"), ("crop", "flip", "erase"))
+    variants = {", ".join(names) or "none": dataclasses.replace(config, augment=names) for names in chosen}
+    runs = _train_each(variants, options)
+    rows = compare_runs(runs)
+    entries = [
+        comparison.Entry(row["variant"], row["accuracy"], tuple(row["accuracy_ci"]), row["train_seconds"])
+        for row in rows
+    ]
+    picture = comparison.scores(entries, "accuracy", higher_is_better=True)
+    write_comparison_folder(options.output, rows, runs, picture)
+    return rows
+
+
+def compare_labels(config: Config, options: CompareLabelsOptions) -> list[Row]:
+    """Train on shares of the labels, from the backbone and from scratch; `gain` is over scratch at the same share.
+
+    Every training makes as many updates of as many pictures each, so that all cost the same.
+    """
+    beginnings = (NONE, config.backbone)
+    named = {
+        (backbone, share): dataclasses.replace(config, backbone=backbone, label_share=share)
+        for share in options.shares
+        for backbone in beginnings
+    }
+    names = {key: f"{_called(key[0])}, {100 * key[1]:g} % of the labels" for key in named}
+    runs = _train_each({names[key]: variant for key, variant in named.items()}, options)
+    rows: list[Row] = []
+    lines: dict[str, list[transfer.Point]] = {_called(backbone): [] for backbone in beginnings}
+    for share in options.shares:
+        pair = {names[backbone, share]: runs[names[backbone, share]] for backbone in beginnings}
+        for backbone, row in zip(beginnings, compare_runs(pair), strict=True):
+            rows.append(row)
+            lines[_called(backbone)].append((share, row["accuracy"], tuple(row["accuracy_ci"])))
+    write_comparison_folder(options.output, rows, runs, transfer.label_shares(lines, "test accuracy"))
+    return rows
+
+
+def _called(backbone: str) -> str:
+    return "from scratch" if backbone == NONE else f"backbone {backbone}"
+
+
+def _train_each(variants: Mapping[str, Config], options: CompareOptions) -> dict[str, Path]:
+    """Each in a process of its own, so that none begins with the memory or the caches of another.
+
+    Raises:
+        InputError: if one of them cannot be trained; in one of several processes that train as one.
+    """
+    refuse_several()
+    runs = {}
+    for name, config in variants.items():
+        say(f"{name}:")
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            runs[name] = pool.submit(train, config, runs_dir=options.runs_dir).result()
+    return runs

@@ -1,0 +1,54 @@
+"""The pictures on the device as bytes, and which of them a run may learn from."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Int, UInt8
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from dl_shared.data.image_sets import Split
+from dl_shared.data.images import stratified_mask
+
+
+class Batch(NamedTuple):
+    """Pictures as bytes, with labels."""
+
+    images: UInt8[Tensor, "batch height width 3"]
+    labels: Int[Tensor, " batch"]
+    draws: Int[Tensor, " batch"]
+    """The number of each draw, which decides its augmentation."""
+
+
+class Pictures(Dataset):
+    """All pictures of a part, on the device; a batch of draws is one gather."""
+
+    def __init__(self, split: Split, device: torch.device) -> None:
+        self.images = torch.from_numpy(split.images).to(device)
+        self.labels = torch.from_numpy(split.labels).to(device)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitems__(self, draws: list[int]) -> Batch:
+        numbers = torch.tensor(draws, device=self.labels.device)
+        rows = numbers % len(self)
+        return Batch(self.images[rows], self.labels[rows], numbers)
+
+
+def with_labels(split: Split, share: float, seed: int) -> tuple[Split, int]:
+    """The pictures whose labels a run may use, and how often it must see them to see as many as there are.
+
+    Args:
+        split: all training pictures.
+        share: of each class; the pictures of a smaller share are among those of a larger.
+        seed: chooses them.
+
+    Raises:
+        InputError: if a class has a single picture.
+    """
+    if share == 1:
+        return split, 1
+    labelled = split.rows(np.flatnonzero(stratified_mask(split.labels, share, seed)))
+    return labelled, round(len(split) / len(labelled))

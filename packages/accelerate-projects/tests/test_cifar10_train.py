@@ -1,0 +1,109 @@
+"""Killed and resumed, in two processes: the run ends as one never stopped; which pictures a share of labels chooses."""
+
+import random
+
+import numpy as np
+import pytest
+from cifar10_tools import write_tiny_backbone
+from resuming import Training, assert_same_end
+
+from accelerate_projects import checkpoints
+from accelerate_projects.cifar10.config import PRESETS, Config
+from accelerate_projects.cifar10.data import with_labels
+from accelerate_projects.cifar10.train import train
+from dl_shared.data.image_sets import Split
+from dl_shared.runs import find_run, read_history, read_summary
+from dl_shared.testing import KILLS
+
+EPOCHS = 3
+
+
+@pytest.fixture(scope="module")
+def training(few_images, tmp_path_factory):
+    options = {
+        "data": str(few_images),
+        "backbone": str(write_tiny_backbone(tmp_path_factory.mktemp("tiny"))),
+        "epochs": EPOCHS,
+        "batch_size": 16,
+        "accumulate": 2,
+        "label_share": 0.5,
+        "ema": 0.5,
+        "augment": ("crop", "flip", "erase"),
+        "precision": "fp32",
+        "learning_rate": 0.02,  # a larger one makes too much of the order of sums
+        "checkpoint_seconds": 0.0,
+    }
+    return Training("accelerate-cifar10", options)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(training, tmp_path_factory):
+    return train(Config(**training.options), runs_dir=tmp_path_factory.mktemp("whole"))
+
+
+def test_a_run_records_its_cost_and_validates_every_epoch(uninterrupted):
+    assert read_summary(uninterrupted)["cost"].keys() >= {
+        "train_seconds",
+        "examples_per_second",
+        "parameters",
+        "training_memory_bytes",
+        "device",
+        "precision",
+        "processes",
+    }
+    rows = read_history(uninterrupted)
+    splits = [(row["epoch"], row["split"]) for row in rows]
+    assert splits == [(epoch, split) for epoch in range(1, EPOCHS + 1) for split in ("train", "validation")]
+    assert rows[-1]["step"] == EPOCHS * (200 // 16), "half of the labels, and all of the updates"
+
+
+@pytest.mark.parametrize("turn", range(KILLS))
+def test_killed_at_a_random_moment_and_resumed_it_ends_the_same(training, tmp_path, uninterrupted, turn):
+    assert_same_end(training.killed_and_resumed(tmp_path, random.uniform(0, 1.0)), uninterrupted)
+
+
+def test_two_processes_equal_one(training, tmp_path, uninterrupted):
+    """Statistics of batch normalisation, augmentation and the head that learns alone at first included."""
+    with training.launch(tmp_path, processes=2) as process:
+        _, errors = process.communicate()
+    assert process.returncode == 0, errors
+    run = find_run("last", tmp_path, training.project)
+    assert read_summary(run)["cost"]["processes"] == 2
+    for ours, theirs in zip(read_history(run), read_history(uninterrupted), strict=True):
+        assert ours["loss"] == pytest.approx(theirs["loss"], rel=1e-3)
+        assert ours["accuracy"] == pytest.approx(theirs["accuracy"], abs=0.051)
+    one, other = (
+        checkpoints.load(path / "checkpoints" / "last.safetensors")[0]["average"] for path in (run, uninterrupted)
+    )
+    for name, value in one.items():
+        np.testing.assert_allclose(value.numpy(), other[name].numpy(), rtol=1e-3, atol=1e-4, err_msg=name)
+
+
+def pictures(n):
+    labels = np.arange(n) % 10
+    images = np.zeros((n, 2, 2, 3), np.uint8)
+    images[:, 0, 0, 0] = np.arange(n)
+    return Split(images, labels)
+
+
+def numbers(split):
+    return set(split.images[:, 0, 0, 0].tolist())
+
+
+def test_a_share_of_labels_is_of_each_class_and_of_a_larger_share():
+    few, times = with_labels(pictures(200), 0.1, seed=0)
+    assert np.bincount(few.labels).tolist() == [2] * 10
+    assert times == 10
+    again, _ = with_labels(pictures(200), 0.1, seed=0)
+    other, _ = with_labels(pictures(200), 0.1, seed=1)
+    more, _ = with_labels(pictures(200), 0.5, seed=0)
+    assert numbers(few) == numbers(again)
+    assert numbers(few) != numbers(other)
+    assert numbers(few) < numbers(more)
+    assert with_labels(pictures(200), 1.0, seed=0)[1] == 1
+
+
+@pytest.mark.slow
+def test_the_quick_preset_closes_the_gap_on_sample_data(tmp_path):
+    options = vars(PRESETS["quick"]) | {"data": "sample"}
+    assert read_summary(train(Config(**options), runs_dir=tmp_path))["metrics"]["gap_closed"] >= 0.9
