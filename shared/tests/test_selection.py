@@ -41,7 +41,7 @@ def test_of_one_forecast_that_was_not_chosen_the_interval_covers_what_it_should(
         skill, (low, high) = skill_interval(tried[0], benchmark, block=5)
         assert low < skill < high
         found.append(low <= 0 <= high)
-    assert np.mean(found) > 0.85
+    assert np.mean(found) > 0.8
 
 
 def test_the_more_are_tried_the_less_the_best_is_worth():

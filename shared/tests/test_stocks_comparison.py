@@ -57,9 +57,17 @@ def test_daily_errors_count_companies_alike_and_agree_with_the_report():
     )
 
 
-@pytest.mark.parametrize(("p_value", "found"), [(0.4, "nothing was found"), (0.001, "more than the luck")])
-def test_the_page_of_a_search_says_what_its_winner_is_worth(tmp_path, p_value, found):
-    deflated = Deflated(3, 12, 0.021, 0.015, (0.004, 0.026), p_value)
+@pytest.mark.parametrize(
+    ("p_value", "low", "found"),
+    [
+        (0.4, -0.01, "so nothing was found"),
+        (0.001, 0.004, "so what was found is more than the luck"),
+        (0.001, -0.001, "so it is not clear whether"),
+        (0.4, 0.001, "so it is not clear whether"),
+    ],
+)
+def test_the_page_of_a_search_says_what_its_winner_is_worth(tmp_path, p_value, low, found):
+    deflated = Deflated(3, 12, 0.021, 0.015, (low, 0.026), p_value)
     assert found in describe(deflated, 4)
     config = StocksConfig(data="sample", epochs=1, batch_size=1, lookback=7)
     trials = pd.DataFrame({"number": [0, 1], "state": ["complete", "pruned"], "value": [0.021, np.nan]})

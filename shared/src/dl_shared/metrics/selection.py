@@ -34,7 +34,8 @@ class Deflated:
         tried: how many there are.
         skill: 1 - loss / loss of the benchmark of the chosen one, on the days by which it was chosen.
         deflated: the same on days by which it was not.
-        deflated_ci: the 95 % interval of that.
+        deflated_ci: the 95 % interval of the skill, moved as far: that of the days not drawn alone would be one of a third
+            of the days.
         p_value: how often the best would look as good if none were better than the benchmark.
     """
 
@@ -75,14 +76,15 @@ def deflate(
     outside = (weights == 0).astype(float)
     best = within.argmin(axis=1)
     held_out = np.einsum("rd,rd->r", outside, losses[best])
-    skills = 1 - held_out / (outside @ benchmark)
-    low, high = percentile_interval(skills)
+    skill = float(1 - losses[chosen].sum() / benchmark.sum())
+    deflated = float(np.nanmean(1 - held_out / (outside @ benchmark)))
+    low, high = percentile_interval(1 - within[:, chosen] / (weights @ benchmark))
     return Deflated(
         chosen=chosen,
         tried=len(losses),
-        skill=float(1 - losses[chosen].sum() / benchmark.sum()),
-        deflated=float(np.nanmean(skills)),
-        deflated_ci=(float(low), float(high)),
+        skill=skill,
+        deflated=deflated,
+        deflated_ci=(float(low + deflated - skill), float(high + deflated - skill)),
         p_value=superior_ability(benchmark - losses, weights),
     )
 

@@ -15,11 +15,13 @@ SIGNIFICANT = 0.05
 def describe(deflated: Deflated, trials: int) -> str:
     """What a search has found, in a sentence or two that its numbers write."""
     low, high = deflated.deflated_ci
-    verdict = (
-        "so what was found is more than the luck of the search"
-        if deflated.p_value < SIGNIFICANT and low > 0
-        else "so nothing was found that the luck of the search would not explain"
-    )
+    unlikely, above = deflated.p_value < SIGNIFICANT, low > 0
+    if unlikely and above:
+        verdict = "so what was found is more than the luck of the search"
+    elif unlikely or above:
+        verdict = "so it is not clear whether what was found is more than the luck of the search"
+    else:
+        verdict = "so nothing was found that the luck of the search would not explain"
     return (
         f"{trials} configurations were tried, {deflated.tried} networks counting each epoch. The best has a validation"
         f" skill of {deflated.skill:+.4f}; chosen on some days and scored on others, such a best has"
