@@ -34,8 +34,8 @@ class Deflated:
         tried: how many there are.
         skill: 1 - loss / loss of the benchmark of the chosen one, on the days by which it was chosen.
         deflated: the same on days by which it was not.
-        deflated_ci: the 95 % interval of the skill, moved as far: that of the days not drawn alone would be one of a third
-            of the days.
+        deflated_ci: the 95 % interval of the skill, moved as far; that of the days not drawn would be one of a third of
+            all days.
         p_value: how often the best would look as good if none were better than the benchmark.
     """
 
