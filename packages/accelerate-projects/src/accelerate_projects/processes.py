@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from accelerate.utils import DataLoaderConfiguration, KwargsHandler, broadcast_object_list
 
 from accelerate_projects.config import AccelerateConfig
@@ -39,6 +40,7 @@ def make_accelerator(config: AccelerateConfig, *handlers: KwargsHandler) -> Acce
     on_cpu = config.device == "cpu" or not gpu
     if on_cpu and config.precision == "fp16":
         raise InputError("--precision fp16 needs a GPU; on a CPU take bf16 or fp32")
+    AcceleratorState._reset_state()  # that of an earlier run of this process, perhaps in another number format
     accelerator = Accelerator(
         cpu=on_cpu,
         mixed_precision=MIXED_PRECISION[config.precision],
