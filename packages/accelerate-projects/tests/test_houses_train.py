@@ -28,6 +28,7 @@ def training():
         "epochs": 4,
         "passes": 3,
         "batch_size": 180,
+        "penalty": 20.0,
         "accumulate": 2,
         "checkpoint_seconds": 0.0,
     }
@@ -134,7 +135,7 @@ def test_two_processes_equal_one(training, tmp_path, uninterrupted):
 def test_a_lost_process_stops_the_others_with_one_line_and_the_run_goes_on_without_it(
     training, tmp_path, uninterrupted
 ):
-    run, errors = training.worker_killed(tmp_path, passes=100)
+    run, errors = training.worker_killed(tmp_path, passes=30)
     (line,) = [line for line in errors.splitlines() if line.startswith("error: ")]
     assert "another process was lost" in line
     assert f"resume with: accelerate-houses train --resume {run}" in line

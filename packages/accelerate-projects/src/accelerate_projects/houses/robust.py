@@ -60,10 +60,10 @@ def choose_penalty(
     """
     if np.isinf(threshold):
         return float(RidgeCV(PENALTIES).fit(features, log_prices).alpha_)
-    candidates = PENALTIES[::3]
+    candidates = PENALTIES[::4]
     errors = np.zeros(len(candidates))
     for fit, held in KFold(folds, shuffle=True, random_state=seed).split(features):
         for number, penalty in enumerate(candidates):
-            weight, bias = solve(features[fit], log_prices[fit], penalty, threshold, close=1e-4)
+            weight, bias = solve(features[fit], log_prices[fit], penalty, threshold, close=1e-3)
             errors[number] += np.square(features[held] @ weight + bias - log_prices[held]).sum()
     return float(candidates[errors.argmin()])
