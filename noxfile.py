@@ -36,7 +36,7 @@ BENCHMARKS = {
     "architectures": ["dl_seq2seq", "sample_images", "cifar10_torch"],
     "flax": ["flax_cifar10", "flax_shakespeare", "flax_stocks"],
     "lightning": ["lightning_cifar10", "lightning_imdb", "lightning_stocks"],
-    "accelerate": ["accelerate_houses", "accelerate_stocks"],
+    "accelerate": ["accelerate_houses", "accelerate_stocks", "accelerate_cifar10"],
 }
 DEMO = Path("demo")
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback
+from torch_peak import DEVICE, DTYPES, matrix_peak
 
-DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+__all__ = ["DEVICE", "DTYPES", "Clock", "machine_line", "matrix_peak"]
 
 
 class Clock(Callback):
@@ -34,17 +34,6 @@ class Clock(Callback):
         """Of each step after the first ones."""
         after = self.moments[warm_up:]
         return [end - start for start, end in itertools.pairwise(after)]
-
-
-def matrix_peak(precision: str, size: int = 2048) -> float:
-    """Operations per second of a square matrix product, the best of ten."""
-    matrix = torch.ones(size, size, dtype=DTYPES[precision], device=DEVICE)
-    seconds = []
-    for _ in range(10):
-        start = time.perf_counter()
-        (matrix @ matrix).sum().item()
-        seconds.append(time.perf_counter() - start)
-    return 2 * size**3 / min(seconds)
 
 
 def machine_line(peaks: dict[str, float]) -> str:
