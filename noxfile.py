@@ -41,11 +41,11 @@ BENCHMARKS = {
 DEMO = Path("demo")
 
 
-def install(session: nox.Session, package: str, *extra: str) -> None:
-    """Install a package and dl-shared from this checkout, at the tested versions."""
+def install(session: nox.Session, package: str, *extra: str, **options: object) -> None:
+    """Install a package and dl-shared from this checkout, at the tested versions; options are of `session.install`."""
     folder = FOLDERS[package]
     local = ["-e", "./shared[test]"] + (["-e", f"./{folder}[test]"] if package != "shared" else [])
-    session.install(*local, *extra, "-c", f"{folder}/constraints.txt")
+    session.install(*local, *extra, "-c", f"{folder}/constraints.txt", **options)
 
 
 def projects(package: str) -> list[str]:
@@ -109,7 +109,7 @@ def lint(session: nox.Session) -> None:
 @nox.parametrize("package", list(FOLDERS), ids=list(FOLDERS))
 def types(session: nox.Session, package: str) -> None:
     """Types, by mypy, with the package's framework there to be checked against."""
-    install(session, package, "mypy==2.4.1")
+    install(session, package, "mypy==2.4.1", env={"UV_COMPILE_BYTECODE": "0"})  # what is read only is not compiled
     session.run("mypy", f"{FOLDERS[package]}/src")
 
 
