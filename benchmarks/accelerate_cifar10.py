@@ -2,13 +2,13 @@
 
     python benchmarks/accelerate_cifar10.py [--steps N] [--turns N] [--batch-size N]
 
-All rows train the embedded ResNet on pictures of 32 pixels, enlarged to 64. `our loop` is that of a run, with its
-keeper, checkpoints and schedule; pictures are enlarged and augmented on the device. `resized in a loader` makes the
-same updates, but two worker processes crop, mirror and enlarge each picture with Pillow. The textbook's loop is that of
-Accelerate's own example `cv_example.py`: such a loader, contiguous tensors, Adam and OneCycleLR as they come. All
-times are medians over the steps after the first three; loops take turns, so that a busy machine slows all. `of peak` is
-the share of the rate at which the same machine multiplies two large matrices in that format. A tiny network shows what
-a step costs beside it.
+All rows train the embedded ResNet on pictures of 32 pixels, enlarged to the 48 that it was pretrained with. `our loop`
+is that of a run, with its keeper, checkpoints and schedule; pictures are enlarged and augmented on the device. `resized
+in a loader` makes the same updates, but two worker processes crop, mirror and enlarge each picture with Pillow. The
+textbook's loop is that of Accelerate's own example `cv_example.py`: such a loader, contiguous tensors, Adam and
+OneCycleLR as they come. All times are medians over the steps after the first three; loops take turns, so that a busy
+machine slows all. `of peak` is the share of the rate at which the same machine multiplies two large matrices in that
+format. A tiny network shows what a step costs beside it.
 """
 
 import argparse
