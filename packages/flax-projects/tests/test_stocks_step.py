@@ -191,8 +191,9 @@ import json, sys
 import jax, numpy as np
 sys.path.insert(0, sys.argv[1])
 from stocks_tools import small
+from dl_shared.tasks.stocks import load_data
 from flax_projects.devices import data_mesh
-from flax_projects.stocks.train import Learner, load_data
+from flax_projects.stocks.train import Learner
 losses = []
 for devices in (1, 4):
     config = small(sys.argv[2], devices=devices, members=1)
