@@ -14,8 +14,8 @@ from accelerate_projects.cifar10.cli import main
 from accelerate_projects.cifar10.config import Config, PretrainConfig
 from accelerate_projects.cifar10.predict import load_predictor
 from accelerate_projects.cifar10.train import train
+from dl_shared.data.image_files import read_image_files
 from dl_shared.runs import read_summary
-from dl_shared.tasks.cifar10 import read_image_files
 from dl_shared.testing import help_without_frameworks, refused
 
 

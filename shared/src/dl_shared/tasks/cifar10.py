@@ -1,6 +1,6 @@
 """Image classification: what every CIFAR-10 project loads, must beat, and reports."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,9 @@ from dl_shared.report import write_page
 from dl_shared.runs import Run, read_summary
 from dl_shared.tasks.evaluation import save_evaluation
 
-__all__ = ["Data", "Split", "evaluate", "load", "read_image_files", "record_data", "report"]
+__all__ = ["Data", "Split", "classify", "evaluate", "load", "record_data", "report"]
+
+SIDE = 32  # pixels of an image's height and width
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,27 @@ def report(
     _save_pictures(run, data, test_probabilities, metrics)
     write_page(run.path)
     return metrics
+
+
+def classify(
+    run_path: Path, paths: Sequence[Path], predict: Callable[[np.ndarray], np.ndarray]
+) -> list[dict[str, Any]]:
+    """One row for each image file, in the order given: the likeliest class, and the probability of each.
+
+    Args:
+        run_path: the run directory.
+        paths: of any size; they are cut and shrunk to what was learned from.
+        predict: takes uint8 images `(n, height, width, channels)`, returns probabilities `(n, classes)`.
+
+    Raises:
+        InputError: if a file is no image.
+    """
+    names = read_summary(run_path)["data"]["class_names"]
+    return [
+        {"file": str(path), "predicted": names[int(row.argmax())], "confidence": float(row.max())}
+        | {f"p({name})": float(value) for name, value in zip(names, row, strict=True)}
+        for path, row in zip(paths, predict(read_image_files(paths, SIDE)), strict=True)
+    ]
 
 
 def evaluate(

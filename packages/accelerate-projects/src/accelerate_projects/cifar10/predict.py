@@ -13,11 +13,9 @@ from accelerate_projects.cifar10.config import Config
 from accelerate_projects.cifar10.model import load_trained
 from accelerate_projects.cifar10.train import predict_probabilities
 from dl_shared.cli import EvaluateOptions
-from dl_shared.runs import read_config, read_summary
+from dl_shared.runs import read_config
 from dl_shared.tasks import cifar10
 from dl_shared.tasks.options import ClassifyImages
-
-SIDE = 32  # of the pictures that were learned from, before they are enlarged
 
 
 def evaluate(options: EvaluateOptions) -> dict[str, Any]:
@@ -33,14 +31,7 @@ def predict(options: ClassifyImages) -> list[dict[str, Any]]:
         InputError: if a file is no image.
     """
     run = Path(options.run)
-    images = cifar10.read_image_files(options.images, SIDE)
-    probabilities = load_predictor(run)(images)
-    names = read_summary(run)["data"]["class_names"]
-    return [
-        {"file": str(file), "predicted": names[int(row.argmax())], "confidence": float(row.max())}
-        | {f"p({name})": float(value) for name, value in zip(names, row, strict=True)}
-        for file, row in zip(options.images, probabilities, strict=True)
-    ]
+    return cifar10.classify(run, options.images, load_predictor(run))
 
 
 def load_predictor(run: Path) -> Callable[[UInt8[np.ndarray, "n 32 32 3"]], Float[np.ndarray, "n classes"]]:

@@ -13,7 +13,7 @@ from dl_shared.errors import InputError
 from dl_shared.runs import read_config, read_summary
 from dl_shared.tasks import cifar10
 from flax_projects.checkpoints import Checkpoints
-from flax_projects.cifar10.config import SIDE, Config
+from flax_projects.cifar10.config import Config
 from flax_projects.cifar10.step import make_predict, predict_all
 from flax_projects.cifar10.train import evaluation_graph, make_network
 from flax_projects.devices import data_mesh, whole
@@ -32,14 +32,7 @@ def predict(options: Any) -> list[dict[str, Any]]:
         InputError: if a file is no image.
     """
     run = Path(options.run)
-    images = cifar10.read_image_files(options.images, SIDE)
-    probabilities = load_predictor(run)(images)
-    names = read_summary(run)["data"]["class_names"]
-    return [
-        {"file": str(file), "predicted": names[int(row.argmax())], "confidence": float(row.max())}
-        | {f"p({name})": float(value) for name, value in zip(names, row, strict=True)}
-        for file, row in zip(options.images, probabilities, strict=True)
-    ]
+    return cifar10.classify(run, options.images, load_predictor(run))
 
 
 def load_predictor(

@@ -15,8 +15,6 @@ from lightning_projects.checkpoints import load_checkpoint
 from lightning_projects.cifar10.config import Config
 from lightning_projects.cifar10.train import predict_probabilities, restore_network
 
-SIDE = 32
-
 
 def evaluate(options: Any) -> dict[str, Any]:
     """Score a run on the test part of other data; kept under RUN/evaluations/."""
@@ -31,14 +29,7 @@ def predict(options: Any) -> list[dict[str, Any]]:
         InputError: if a file is no image.
     """
     run = Path(options.run)
-    images = cifar10.read_image_files(options.images, SIDE)
-    probabilities = load_predictor(run)(images)
-    names = read_summary(run)["data"]["class_names"]
-    return [
-        {"file": str(file), "predicted": names[int(row.argmax())], "confidence": float(row.max())}
-        | {f"p({name})": float(value) for name, value in zip(names, row, strict=True)}
-        for file, row in zip(options.images, probabilities, strict=True)
-    ]
+    return cifar10.classify(run, options.images, load_predictor(run))
 
 
 def load_predictor(run: Path) -> Callable[[UInt8[np.ndarray, "n 32 32 3"]], Float[np.ndarray, "n classes"]]:
