@@ -30,7 +30,7 @@ class Training(testing.Training):
         ]
         module = f"{self.package}.{self.project.partition('-')[2]}"
         command = [*launcher, "--num_processes", str(processes), "-m", module, "train", *self.flags(runs, **more)]
-        return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def worker_killed(self, runs: Path, **more: Any) -> tuple[Path, str]:
         """A run of two processes, of which the second is killed after the first checkpoint; with it, stderr."""

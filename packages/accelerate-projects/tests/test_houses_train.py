@@ -120,9 +120,10 @@ def test_ctrl_c_writes_a_checkpoint_and_says_how_to_resume(training, tmp_path, u
 
 def test_two_processes_equal_one(training, tmp_path, uninterrupted):
     with training.launch(tmp_path, processes=2) as process:
-        _, errors = process.communicate()
+        printed, errors = process.communicate()
     assert process.returncode == 0, errors
     run = find_run("last", tmp_path, training.project)
+    assert printed.count(str(run / "report.html")) == 1, "the process that follows prints nothing"
     assert read_summary(run)["cost"]["processes"] == 2
     ours, theirs = (
         checkpoints.load(path / "checkpoints" / "last.safetensors")[0]["model"] for path in (run, uninterrupted)

@@ -47,14 +47,15 @@ def pretrain(config: PretrainConfig, *, runs_dir: Path | None = None, resume: st
         cifar10.record_data(run, data)
         torch.manual_seed(config.seed)
         run_loop(config, untrained(config, data), data, run, accelerator)
-        if not run.follows:
-            folder = Path(config.output).expanduser() if config.output else run.path / "backbone"
-            export(folder, load_trained(run.path))
-            exported = load_exported(folder)
-            pipeline = Pipeline(exported.preparation, config, accelerator.device)
-            network = exported.on(accelerator.device)
-            report(run, data, predict_probabilities(network, pipeline, data.test.images))
-            say(f"the backbone is in {folder}")
+        if run.follows:
+            raise SystemExit(0)
+        folder = Path(config.output).expanduser() if config.output else run.path / "backbone"
+        export(folder, load_trained(run.path))
+        exported = load_exported(folder)
+        pipeline = Pipeline(exported.preparation, config, accelerator.device)
+        network = exported.on(accelerator.device)
+        report(run, data, predict_probabilities(network, pipeline, data.test.images))
+        say(f"the backbone is in {folder}")
     return run.path
 
 

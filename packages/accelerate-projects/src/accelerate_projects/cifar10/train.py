@@ -37,7 +37,7 @@ HEAD_MAY_LEARN_ALONE = DistributedDataParallelKwargs(find_unused_parameters=True
 
 
 def train(config: Config, *, runs_dir: Path | None = None, resume: str | Path | None = None) -> Path:
-    """Train, test once, and report; returns the run directory.
+    """Train, test once, and report; returns the run directory. A process that follows another ends here.
 
     Raises:
         InputError: if data, backbone, device or the run to resume cannot be used.
@@ -59,14 +59,15 @@ def train(config: Config, *, runs_dir: Path | None = None, resume: str | Path | 
         torch.manual_seed(config.seed)  # the head, and without a backbone all weights
         pretrained = load_backbone(config.backbone, data.class_names, config.image_size)
         fit(config, pretrained, data, run, accelerator)
-        if not run.follows:
-            trained = load_trained(run.path)
-            pipeline = Pipeline(trained.preparation, config, accelerator.device)
-            network = trained.on(accelerator.device)
-            validation, test = (
-                predict_probabilities(network, pipeline, part.images) for part in (data.validation, data.test)
-            )
-            cifar10.report(run, data, test, validation)
+        if run.follows:
+            raise SystemExit(0)
+        trained = load_trained(run.path)
+        pipeline = Pipeline(trained.preparation, config, accelerator.device)
+        network = trained.on(accelerator.device)
+        validation, test = (
+            predict_probabilities(network, pipeline, part.images) for part in (data.validation, data.test)
+        )
+        cifar10.report(run, data, test, validation)
     return run.path
 
 

@@ -30,7 +30,7 @@ PREPROCESSOR, RANGE = "preprocessor.json", "price_range.json"
 
 
 def train(config: Config, *, runs_dir: Path | None = None, resume: str | Path | None = None) -> Path:
-    """Train, test once, and report; returns the run directory."""
+    """Train, test once, and report; returns the run directory. A process that follows another ends here."""
     accelerator = make_accelerator(config)
     with start_run(
         accelerator,
@@ -52,12 +52,11 @@ def train(config: Config, *, runs_dir: Path | None = None, resume: str | Path | 
             write_json(run.path / PREPROCESSOR, vars(preprocessor))
             write_json(run.path / RANGE, vars(prices))
         model = fit(config, preprocessor, prices, data.train, data.validation, run, accelerator)
-        if not run.follows:
-            test, validation = (
-                predict_prices(model, preprocessor, prices, part) for part in (data.test, data.validation)
-            )
-            parts = explain_prices(model, preprocessor, prices, data.test)
-            houses.report(run, data, test, validation, parts)
+        if run.follows:
+            raise SystemExit(0)
+        test, validation = (predict_prices(model, preprocessor, prices, part) for part in (data.test, data.validation))
+        parts = explain_prices(model, preprocessor, prices, data.test)
+        houses.report(run, data, test, validation, parts)
     return run.path
 
 

@@ -33,7 +33,7 @@ Watch = Callable[[int, Float[np.ndarray, "windows horizon"]], None]
 
 
 def train(config: Config, *, runs_dir: Path | None = None, resume: str | Path | None = None) -> Path:
-    """Train, calibrate, test once, report; returns the run directory.
+    """Train, calibrate, test once, report; returns the run directory. A process that follows another ends here.
 
     Args:
         config: every option.
@@ -61,8 +61,9 @@ def train(config: Config, *, runs_dir: Path | None = None, resume: str | Path | 
             say(note)
         outputs = Outputs.of(data, LEVELS, rate=config.adaptation)
         model = fit(config, data, outputs, run, accelerator)
-        if not run.follows:
-            stocks_forecast.report_test(run, data, outputs, Predictor(model))
+        if run.follows:
+            raise SystemExit(0)
+        stocks_forecast.report_test(run, data, outputs, Predictor(model))
     return run.path
 
 
