@@ -11,6 +11,7 @@ from accelerate_projects import checkpoints
 from accelerate_projects.cifar10.config import PRESETS, Config
 from accelerate_projects.cifar10.data import with_labels
 from accelerate_projects.cifar10.train import train
+from accelerate_projects.keeper import Keeper
 from dl_shared.data.image_sets import Split
 from dl_shared.runs import find_run, read_history, read_summary
 from dl_shared.testing import KILLS
@@ -60,6 +61,28 @@ def test_a_run_records_its_cost_and_validates_every_epoch(uninterrupted):
 @pytest.mark.parametrize("turn", range(KILLS))
 def test_killed_at_a_random_moment_and_resumed_it_ends_the_same(training, tmp_path, uninterrupted, turn):
     assert_same_end(training.killed_and_resumed(tmp_path, random.uniform(0, 1.0)), uninterrupted)
+
+
+class Stopped(BaseException):
+    """Ends a training where a test wants it."""
+
+
+@pytest.mark.parametrize("step", [5, 12, 13, 30])
+def test_taken_up_after_an_update_of_any_epoch_it_ends_the_same(training, tmp_path, uninterrupted, step, monkeypatch):
+    """While the head learns alone, after that epoch, when all layers learn."""
+    save = Keeper.save
+
+    def saved_for_the_last_time(keeper):
+        save(keeper)
+        if keeper.at.step == step:
+            raise Stopped
+
+    monkeypatch.setattr(Keeper, "save", saved_for_the_last_time)
+    with pytest.raises(Stopped):
+        train(Config(**training.options), runs_dir=tmp_path)
+    monkeypatch.undo()
+    run = train(Config(**training.options), resume=find_run("last", tmp_path, training.project))
+    assert_same_end(run, uninterrupted)
 
 
 def test_two_processes_equal_one(training, tmp_path, uninterrupted):

@@ -75,8 +75,14 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> Tensors:
 
 def load_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors) -> None:
     """Put that state back; learning rates and the like are those of the optimizer as it was made."""
+    params = [param for group in optimizer.param_groups for param in group["params"]]
     state: dict[int, Tensors] = {}
     for name, tensor in tensors.items():
         number, _, key = name.partition(".")
-        state.setdefault(int(number), {})[key] = tensor
+        state.setdefault(int(number), {})[key] = _laid_out_like(params[int(number)], tensor)
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def _laid_out_like(param: Tensor, tensor: Tensor) -> Tensor:
+    """A file holds no strides, and a fused optimizer on the CPU goes through memory without looking at them."""
+    return torch.empty_like(param, dtype=tensor.dtype).copy_(tensor) if tensor.shape == param.shape else tensor
