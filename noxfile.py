@@ -29,6 +29,7 @@ FOLDERS = {
     "flax": "packages/flax-projects",
     "lightning": "packages/lightning-projects",
     "accelerate": "packages/accelerate-projects",
+    "xla": "packages/xla-projects",
 }
 FRAMEWORKS = [name for name in FOLDERS if name != "shared"]
 BENCHMARKS = {
@@ -37,6 +38,7 @@ BENCHMARKS = {
     "flax": ["flax_cifar10", "flax_shakespeare", "flax_stocks"],
     "lightning": ["lightning_cifar10", "lightning_imdb", "lightning_stocks"],
     "accelerate": ["accelerate_houses", "accelerate_stocks", "accelerate_cifar10"],
+    "xla": ["xla_recurrent", "xla_cifar10", "xla_imdb"],
 }
 DEMO = Path("demo")
 

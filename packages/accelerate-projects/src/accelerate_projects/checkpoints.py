@@ -1,20 +1,17 @@
-"""Checkpoints as one safetensors file each: tensors of model and optimizer, and JSON in its header. Nothing unpickled.
+"""Checkpoints of tensors, in the files of `dl_shared.checkpoints`.
 
 `Accelerator.save_state` and `load_state` keep random state and custom objects as pickles; here neither is needed.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from dl_shared import checkpoints
 from dl_shared.errors import InputError
-from dl_shared.files import atomic_path
 
 Tensors = dict[str, Tensor]
 
@@ -30,9 +27,8 @@ def save(path: Path, values: Mapping[str, Any], **parts: Mapping[str, Tensor]) -
     Raises:
         OSError: if the disk is full.
     """
-    tensors = {f"{part}.{name}": value.contiguous() for part, named in parts.items() for name, value in named.items()}
-    with atomic_path(path) as temporary:
-        save_file(tensors, temporary, {"json": json.dumps(values)})
+    arrays = {part: {name: value.cpu().numpy() for name, value in named.items()} for part, named in parts.items()}
+    checkpoints.save(path, values, **arrays)
 
 
 def load(path: Path) -> tuple[dict[str, Tensors], dict[str, Any]]:
@@ -41,18 +37,10 @@ def load(path: Path) -> tuple[dict[str, Tensors], dict[str, Any]]:
     Raises:
         InputError: if the file is missing, cut short or of another kind.
     """
-    if not path.is_file():
-        raise InputError(f"{path} does not exist; the run has no such checkpoint yet")
-    parts: dict[str, Tensors] = {}
-    try:
-        with safe_open(path, framework="pt") as file:
-            values = json.loads((file.metadata() or {})["json"])
-            for name in file.keys():  # noqa: SIM118 (not a dict)
-                part, _, rest = name.partition(".")
-                parts.setdefault(part, {})[rest] = file.get_tensor(name)
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
-        raise InputError(f"the checkpoint {path} is damaged ({' '.join(str(error).split())})") from None
-    return parts, values
+    parts, values = checkpoints.load(path)
+    return {part: {name: torch.from_numpy(array) for name, array in named.items()} for part, named in parts.items()}, (
+        values
+    )
 
 
 def load_weights(path: Path, model: nn.Module, weights: Tensors) -> None:

@@ -9,12 +9,11 @@ from typing import Any, ClassVar
 import lightgbm
 import numpy as np
 import pandas as pd
-import torch
 from jaxtyping import Float
 
-from accelerate_projects import checkpoints
 from accelerate_projects.houses.limits import PriceRange
 from accelerate_projects.houses.preprocessing import Preprocessor
+from dl_shared import checkpoints
 from dl_shared.errors import InputError
 
 
@@ -90,7 +89,7 @@ class Pipeline:
     def save(self, path: Path) -> None:
         """Write all of it as one file."""
         fields = vars(self.model)
-        arrays = {name: torch.from_numpy(value) for name, value in fields.items() if isinstance(value, np.ndarray)}
+        arrays = {name: value for name, value in fields.items() if isinstance(value, np.ndarray)}
         values = {name: value for name, value in fields.items() if name not in arrays}
         parts = {"preprocessor": vars(self.preprocessor), "prices": vars(self.prices)}
         checkpoints.save(path, {"kind": self.model.kind, "values": values, **parts}, arrays=arrays)
@@ -103,7 +102,7 @@ class Pipeline:
             InputError: if the file is missing, damaged or of another kind.
         """
         parts, kept = checkpoints.load(path)
-        arrays: dict[str, Any] = {name: tensor.numpy() for name, tensor in parts.get("arrays", {}).items()}
+        arrays: dict[str, Any] = parts.get("arrays", {})
         try:
             model = KINDS[kept["kind"]](**arrays, **kept["values"])
             return cls(Preprocessor.from_json(kept["preprocessor"]), model, PriceRange.from_json(kept["prices"]))

@@ -1,0 +1,33 @@
+"""The options that all projects of this package have."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from dl_shared.config import TrainConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class XlaConfig(TrainConfig):
+    """Where and how often; a project adds its own."""
+
+    changeable: ClassVar[frozenset[str]] = TrainConfig.changeable | {"devices", "checkpoint_seconds", "compile_cache"}
+
+    precision: Literal["fp32", "bf16"] = "fp32"
+    devices: int = 1
+    """Devices that share each batch; on a CPU so many are made of it, 0 takes all that a TPU host has."""
+    checkpoint_seconds: float = 60.0
+    """At most this much work is lost by a kill; a checkpoint is also written after every epoch."""
+    compile_cache: str | None = None
+    """Folder of compiled programs, for the next start on a TPU; a CPU cannot read them back."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.devices < 0:
+            raise ValueError(f"devices must not be negative, got {self.devices}")
+        if self.devices and self.batch_size % self.devices:
+            raise ValueError(f"batch_size {self.batch_size} cannot be cut into {self.devices} equal parts")
+        if self.checkpoint_seconds < 0:
+            raise ValueError(f"checkpoint_seconds must not be negative, got {self.checkpoint_seconds}")
+        if self.compile_cache is not None:  # absolute, so that a run can be resumed from another folder
+            object.__setattr__(self, "compile_cache", str(Path(self.compile_cache).expanduser().absolute()))

@@ -1,0 +1,216 @@
+"""The glue: all that this package asks of torch_xla, but for the scan (`recurrent.py`).
+
+A successor of torch_xla has been announced; what would change then is in this module. Tensors on the device are lazy:
+operations on them are recorded, and `Device.compiled` makes one graph of all that one call records, which is compiled
+the first time and looked up afterwards. Hence three rules, which keep a run at one compilation for each kind of call:
+
+- Tensors are made on the host and moved (`Device.put`), because making one on the device is recorded as well.
+- What changes from call to call goes in as a tensor: a Python number that is 0 or 1 becomes a constant of the graph.
+- Nothing is asked of a result within a call; `fetch` gets it afterwards.
+"""
+
+import functools
+import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, ParamSpec, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from dl_shared.errors import InputError
+from dl_shared.progress import say
+from xla_projects.config import XlaConfig
+
+AXIS = "data"
+_started: dict[str, Any] = {}
+"""What the runtime of this process was started with, and how many devices it found."""
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
+Module = TypeVar("Module", bound=nn.Module)
+
+
+@dataclass(frozen=True)
+class Device:
+    """Where tensors lie and graphs run: one device, or several of one kind that share each batch.
+
+    Several are driven by one process, by SPMD: a program for one device is compiled for all of them, and each holds a
+    part of what is split and all of the rest (Xu et al. 2021, "GSPMD", arXiv:2105.04663).
+    """
+
+    kind: Literal["CPU", "TPU"]
+    count: int
+    device: torch.device
+    precision: Literal["fp32", "bf16"]
+    mesh: Any = None
+    """Of all devices along one axis, where there are several."""
+
+    def put(self, values: np.ndarray | Tensor, *, split: bool = False) -> Tensor:
+        """Move an array to the device, which is no compilation.
+
+        `tensor.to(device)` would record a 0 or a 1 without dimensions as a constant.
+
+        Args:
+            values: on the host.
+            split: give each device an equal part of the first axis.
+        """
+        import torch_xla.core.xla_model as xm
+
+        moved: Any = xm.send_cpu_data_to_device([torch.as_tensor(values)], self.device)
+        tensor: Tensor = moved[0]
+        if self.mesh is not None:
+            from torch_xla.distributed import spmd
+
+            # Also of what is whole everywhere: results are marked so, and would be inputs of another graph.
+            spmd.mark_sharding(tensor, self.mesh, (AXIS if split else None, *[None] * (tensor.ndim - 1))[: tensor.ndim])
+        return tensor
+
+    def to(self, module: Module) -> Module:
+        """Move a module; every device has all of it."""
+        return module._apply(lambda tensor: self.put(tensor.detach()))  # what `module.to` does, by our way
+
+    def autocast(self) -> AbstractContextManager[None]:
+        """In which matrix products and convolutions are computed in the number format asked for."""
+        return torch.autocast("xla", torch.bfloat16) if self.precision == "bf16" else nullcontext()
+
+    def compiled(self, function: Callable[Given, Result]) -> Callable[Given, Result]:
+        """All that a call of a function does on the device as one graph; what would break the graph is an error."""
+        import torch_xla
+
+        @functools.wraps(function)
+        def call(*args: Given.args, **kwargs: Given.kwargs) -> Result:
+            with torch_xla.compile(full_graph=True, name=function.__name__):
+                return function(*args, **kwargs)
+
+        return call
+
+    def seed(self, seed: int) -> None:
+        """Let the device's random numbers, such as those of dropout, begin anew; the seed is an input of the graph."""
+        import torch_xla
+
+        torch_xla.manual_seed(seed, str(self.device))
+
+    def wait(self) -> None:
+        """Until all that was recorded has been computed: for clocks."""
+        import torch_xla
+
+        torch_xla.sync(wait=True)
+
+
+def fetch(tensor: Tensor) -> np.ndarray:
+    """A tensor of the device as an array."""
+    return tensor.detach().cpu().numpy()
+
+
+def compilations() -> int:
+    """How many graphs this process has compiled, by torch_xla's own count."""
+    from torch_xla.debug import metrics
+
+    measured = metrics.metric_data("CompileTime")
+    return 0 if measured is None else int(measured[0])
+
+
+def start_device(config: XlaConfig) -> Device:
+    """The device that the options ask for. A process has one kind and one number of devices, fixed by the first call.
+
+    Without `PJRT_DEVICE` in the environment it is a TPU where there is one, and else the CPU.
+
+    Args:
+        config: `device`, `devices`, `precision` and `compile_cache` are read.
+
+    Raises:
+        InputError: if there is no such device, or it cannot be used with this installation.
+    """
+    kind = _kind(config.device)
+    count = _start_runtime(kind, config.devices, config.compile_cache)
+    import torch_xla
+    import torch_xla.runtime as xr
+
+    mesh = None
+    if count > 1:
+        from torch_xla.distributed import spmd
+
+        mesh = spmd.Mesh(np.arange(count), (count,), (AXIS,))
+    if count > 1 and config.batch_size % count:
+        raise InputError(f"--batch-size {config.batch_size} cannot be cut into {count} equal parts")
+    assert xr.device_type() == kind
+    return Device(kind, count, torch_xla.device(), config.precision, mesh)
+
+
+def _kind(asked: str) -> Literal["CPU", "TPU"]:
+    _import()
+    from torch_xla._internal import tpu
+
+    if asked == "gpu":
+        raise InputError("PyTorch/XLA's support of GPUs has ended; take --device cpu, tpu or auto")
+    if asked == "auto":
+        there = "TPU" if tpu.num_available_chips() > 0 else "CPU"
+        asked = os.environ.get("PJRT_DEVICE") or there
+    kind = asked.upper()
+    if kind not in ("CPU", "TPU"):
+        raise InputError(f"PJRT_DEVICE is {asked}; this version of PyTorch/XLA knows CPU and TPU")
+    return kind  # type: ignore[return-value]
+
+
+def _import() -> None:
+    os.environ.setdefault("PJRT_SELECT_DEFAULT_DEVICE", "0")  # which it would say it did
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # XLA's warnings are about its own plans
+    try:
+        import torch_xla  # noqa: F401
+    except ImportError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(
+            f"torch_xla cannot be used beside torch {torch.__version__} ({reason}); both must be of one release:"
+            " pip install torch==2.9.0 torch_xla==2.9.0"
+        ) from None
+
+
+def _start_runtime(kind: str, devices: int, compile_cache: str | None) -> int:
+    """Start the runtime, once; returns how many devices share a batch."""
+    import torch_xla
+    import torch_xla.runtime as xr
+
+    asked = (kind, devices or (1 if kind == "CPU" else 0))
+    if _started:
+        if _started["asked"] != asked:
+            raise InputError(f"this process computes on {_started['asked']}; start another one for {asked}")
+        return int(_started["count"])
+    os.environ["PJRT_DEVICE"] = kind
+    if kind == "CPU":
+        os.environ["CPU_NUM_DEVICES"] = str(asked[1])
+    if compile_cache is not None:
+        _use_cache(kind, compile_cache)
+    if asked[1] != 1:
+        xr.use_spmd()
+    try:
+        torch_xla.device()
+    except (OSError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:160]
+        hint = '; pip install "torch_xla[tpu]==2.9.0" on a TPU VM' if kind == "TPU" else ""
+        raise InputError(f"there is no {kind} to compute on ({reason}){hint}") from None
+    found = xr.global_runtime_device_count()
+    if asked[1] > 1 and found != asked[1]:
+        raise InputError(f"--devices {asked[1]}, but there are {found}; take --devices 0 for all of them, or 1")
+    count = 1 if asked[1] == 1 else found
+    _started.update(asked=asked, count=count)
+    return count
+
+
+def _use_cache(kind: str, folder: str) -> None:
+    """Keep compiled programs for the next process."""
+    import torch_xla.runtime as xr
+
+    path = Path(folder)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        (path / ".written").write_text("")
+        (path / ".written").unlink()
+    except OSError as error:
+        raise InputError(f"--compile-cache {path} cannot be written to ({error.strerror})") from None
+    if kind == "CPU":
+        say("compiled programs are not kept: torch_xla 2.9 writes those of a CPU, but cannot read them back")
+        return
+    xr.initialize_cache(str(path))

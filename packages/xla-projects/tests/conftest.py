@@ -1,0 +1,25 @@
+"""Shapes are checked at run time; every run trains on made-up prices, pictures and reviews, on one CPU device."""
+
+import os
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["PJRT_DEVICE"] = "CPU"
+os.environ["OMP_NUM_THREADS"] = "1"  # threads only get in each other's way on models this small
+
+import pytest
+from jaxtyping import install_import_hook
+
+install_import_hook(["xla_projects", "dl_shared"], "beartype.beartype")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory):
+    os.environ["DL_CACHE_DIR"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session")
+def few_images(tmp_path_factory):
+    """A folder of pictures of ten classes."""
+    from dl_shared.testing import write_few_images  # not before the hook
+
+    return write_few_images(tmp_path_factory.mktemp("few"))
