@@ -13,6 +13,7 @@ from dl_shared.errors import InputError
 from dl_shared.files import atomic_path, fingerprint, read_json, write_json
 from dl_shared.plots.style import figure
 from dl_shared.processes import Follower, start_together
+from dl_shared.progress import progress, say
 from dl_shared.runs import Run, find_run, read_history, read_summary
 
 
@@ -134,7 +135,7 @@ def test_the_first_of_several_processes_tells_the_others_its_run_or_that_there_i
             join(first, resume="nowhere")
 
 
-def test_a_follower_writes_nothing(tmp_path):
+def test_a_follower_writes_and_says_nothing(tmp_path, capsys):
     with start(tmp_path) as run:
         before = {file: file.read_bytes() for file in run.path.rglob("*") if file.is_file()}
         with Follower(run.path, resumed=False) as follower:
@@ -145,4 +146,10 @@ def test_a_follower_writes_nothing(tmp_path):
             follower.update("cost", train_seconds=1.0)
             follower.save_figure(figure("nothing")[0], "nothing", caption="")
             follower.save_predictions(pd.DataFrame({"a": [1]}))
+            say("as the first process does")
+            with progress(2, "training") as bar:
+                bar.advance(1)
+        assert capsys.readouterr() == ("", "")
+        say("on my own")
+        assert capsys.readouterr().err == "on my own\n"
         assert {file: file.read_bytes() for file in run.path.rglob("*") if file.is_file()} == before

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
 from dl_shared.errors import InputError
+from dl_shared.progress import silence
 from dl_shared.runs import Run, in_main_thread, read_summary
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def start_together(
 
 
 class Follower(Run):
-    """A run that another process keeps: same directory, and nothing is written.
+    """A run that another process keeps: same directory, and nothing is written or said.
 
     Where several processes train as one, the first starts the run, tells the others its path, and these follow it.
     """
@@ -57,7 +58,13 @@ class Follower(Run):
         self.stop_requested = False
         self.checkpoints = path / "checkpoints"
 
+    def __enter__(self) -> "Run":
+        self._silence = silence()
+        self._silence.__enter__()
+        return super().__enter__()
+
     def __exit__(self, kind, error, traceback) -> None:
+        self._silence.__exit__(None, None, None)
         if in_main_thread():
             signal.signal(signal.SIGTERM, self._previous_sigterm)
 

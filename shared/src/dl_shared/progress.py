@@ -7,11 +7,24 @@ from contextlib import contextmanager
 from typing import Protocol
 
 PLAIN_SECONDS = 15.0  # between two lines where there is no terminal
+_silent = False
 
 
 def say(text: str) -> None:
     """Print one line for the person watching; stdout is kept for results."""
-    print(text, file=sys.stderr, flush=True)
+    if not _silent:
+        print(text, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def silence() -> Iterator[None]:
+    """Within, nothing is said and no progress shown: of several processes that do the same, one speaks for all."""
+    global _silent
+    before, _silent = _silent, True
+    try:
+        yield
+    finally:
+        _silent = before
 
 
 class Progress(Protocol):
@@ -23,9 +36,9 @@ class Progress(Protocol):
 
 
 @contextmanager
-def progress(total: int, label: str, *, unit: str = "", done: int = 0, shown: bool = True) -> Iterator[Progress]:
-    """Show how far work of `total` units has come, `done` of them already behind us; nothing where it is not shown."""
-    if not shown:
+def progress(total: int, label: str, *, unit: str = "", done: int = 0) -> Iterator[Progress]:
+    """Show how far work of `total` units has come, `done` of them already behind us."""
+    if _silent:
         yield _Nothing()
         return
     if not sys.stderr.isatty():

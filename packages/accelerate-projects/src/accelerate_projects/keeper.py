@@ -97,7 +97,7 @@ class Keeper:
         with (
             explaining_lost_worker(self.accelerator),
             self.run.stopping_gracefully(),
-            progress(self.examples, label, unit=self.unit, done=done, shown=not self.run.follows) as self.bar,
+            progress(self.examples, label, unit=self.unit, done=done) as self.bar,
         ):
             yield
 
@@ -142,7 +142,7 @@ class Keeper:
         for split, scores in (("train", train), ("validation", validation)):
             run.log(step=at.step, epoch=self.epoch, split=split, **scores)
         value = validation[self.metric]
-        self._say(f"epoch {self.epoch}: validation {self.metric} {value:.4f}")
+        say(f"epoch {self.epoch}: validation {self.metric} {value:.4f}")
         # The best is saved first: after a kill in between, this epoch ends a second time, and the same.
         if at.best is None or self._better(value, at.best[self.metric]):
             at.best = {**validation, "epoch": self.epoch}
@@ -211,11 +211,7 @@ class Keeper:
             sums = torch.tensor(self.at.sums, dtype=self.exact, device=self.accelerator.device)
             self.sums = sums if self.accelerator.is_main_process else torch.zeros_like(sums)
         self.run.rewind(self.at.step)
-        self._say(f"going on after step {self.at.step} of {self.config.epochs * self.steps_per_epoch}")
-
-    def _say(self, text: str) -> None:
-        if not self.run.follows:
-            say(text)
+        say(f"going on after step {self.at.step} of {self.config.epochs * self.steps_per_epoch}")
 
     def _draw_by_step(self) -> None:
         """Dropout draws from torch's own generator: let it draw a function of the step, also after a resumption."""

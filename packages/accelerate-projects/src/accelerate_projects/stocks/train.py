@@ -57,7 +57,7 @@ def train(config: Config, *, runs_dir: Path | None = None, resume: str | Path | 
     ) as run:
         data = load_data(config)
         stocks.record_data(run, data)
-        for note in () if run.follows else data.notes:
+        for note in data.notes:
             say(note)
         outputs = Outputs.of(data, LEVELS, rate=config.adaptation)
         model = fit(config, data, outputs, run, accelerator)

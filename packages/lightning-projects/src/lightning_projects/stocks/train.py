@@ -60,7 +60,7 @@ def train(config: Config, *, runs_dir: Path | None = None, resume: str | Path | 
         with start_run(PROJECT, config, **options, runs_dir=runs_dir, resume=resume) as run:
             data = stocks.load_data(config)
             stocks.record_data(run, data)
-            for note in () if run.follows else data.notes:
+            for note in data.notes:
                 say(note)
             datamodule = StocksData(config, data)
             network, device = fit_network(config, datamodule, run)
