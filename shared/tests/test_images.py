@@ -6,7 +6,7 @@ import pytest
 
 from dl_shared.data import image_cache
 from dl_shared.data.image_sets import IMAGE_SETS, PICTURES, Split
-from dl_shared.data.images import load_images, stratified_mask
+from dl_shared.data.images import load_images, stratified_mask, with_labels
 from dl_shared.errors import InputError
 from dl_shared.files import cache_dir, fingerprint
 
@@ -193,3 +193,27 @@ def test_rows_of_a_split_are_copies():
     chosen.images[:] = 1
     assert part.images.max() == 0
     assert chosen.labels.tolist() == [2, 0]
+
+
+def pictures(n):
+    labels = np.arange(n) % 10
+    images = np.zeros((n, 2, 2, 3), np.uint8)
+    images[:, 0, 0, 0] = np.arange(n)
+    return Split(images, labels)
+
+
+def numbers(split):
+    return set(split.images[:, 0, 0, 0].tolist())
+
+
+def test_a_share_of_labels_is_of_each_class_and_of_a_larger_share():
+    few, times = with_labels(pictures(200), 0.1, seed=0)
+    assert np.bincount(few.labels).tolist() == [2] * 10
+    assert times == 10
+    again, _ = with_labels(pictures(200), 0.1, seed=0)
+    other, _ = with_labels(pictures(200), 0.1, seed=1)
+    more, _ = with_labels(pictures(200), 0.5, seed=0)
+    assert numbers(few) == numbers(again)
+    assert numbers(few) != numbers(other)
+    assert numbers(few) < numbers(more)
+    assert with_labels(pictures(200), 1.0, seed=0)[1] == 1

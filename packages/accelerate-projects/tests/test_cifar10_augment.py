@@ -5,8 +5,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from accelerate_projects.cifar10.augment import Pipeline, inside, uniforms, windows
+from accelerate_projects.cifar10.augment import Pipeline, inside, windows
 from accelerate_projects.cifar10.config import Config
+from dl_shared.data.draws import uniforms
 from dl_shared.data.picture_backbones import Preparation
 
 CPU = torch.device("cpu")
@@ -81,13 +82,3 @@ def test_what_is_done_depends_on_seed_and_draw_alone(images):
     torch.testing.assert_close(everything.augmented(images[1:2], draws[1:2]), whole[1:2])
     assert not torch.allclose(everything.augmented(images, draws + 6), whole)
     assert not torch.allclose(pipeline("crop", "flip", "erase", size=48, seed=1).augmented(images, draws), whole)
-
-
-def test_the_random_numbers_are_spread_evenly():
-    numbers = uniforms(3, np.arange(20000), 4)
-    assert numbers.min() >= 0
-    assert numbers.max() < 1
-    np.testing.assert_allclose(numbers.mean(1), 0.5, atol=0.01)
-    np.testing.assert_allclose(numbers.var(1), 1 / 12, atol=0.003)
-    correlations = np.corrcoef(np.concatenate([numbers[:, 1:], numbers[:, :-1]])) - np.eye(8)
-    assert np.abs(correlations).max() < 0.03

@@ -9,13 +9,13 @@ import pytest
 from cifar10_tools import write_tiny_backbone
 from PIL import Image
 
-from accelerate_projects.cifar10 import compare
 from accelerate_projects.cifar10.cli import main
 from accelerate_projects.cifar10.config import Config, PretrainConfig
 from accelerate_projects.cifar10.predict import load_predictor
 from accelerate_projects.cifar10.train import train
 from dl_shared.data.image_files import read_image_files
 from dl_shared.runs import read_summary
+from dl_shared.tasks import cifar10_comparison
 from dl_shared.testing import help_without_frameworks, refused
 
 
@@ -151,11 +151,7 @@ def test_what_was_pretrained_can_be_finetuned(capsys, tmp_path, few_images):
 @pytest.fixture
 def in_this_process(monkeypatch):
     """Processes of their own take seconds to start."""
-    monkeypatch.setattr(
-        compare,
-        "_train_each",
-        lambda variants, options: {name: train(c, runs_dir=options.runs_dir) for name, c in variants.items()},
-    )
+    monkeypatch.setattr(cifar10_comparison, "in_own_process", lambda function, *args, **more: function(*args, **more))
 
 
 def test_compare_labels_sets_the_backbone_beside_scratch(

@@ -1,24 +1,12 @@
-"""Trainings that keep no run: those of searches and comparisons, whose outcome alone counts."""
+"""Trainings that keep no run, or are one of many: in one process each."""
 
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
+from dl_shared import unrecorded
 from dl_shared.errors import InputError
-from dl_shared.processes import Follower
 from dl_shared.runs import Run
-
-
-class _Unrecorded(Follower):
-    """A run that nothing is written to but checkpoints, in a folder that does not last."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.summary = {"data": {}, "metrics": {}, "cost": {}}
-        self.resumed = self.stop_requested = False
-        self.checkpoints = path / "checkpoints"
 
 
 @contextmanager
@@ -29,8 +17,8 @@ def unrecorded_run() -> Iterator[Run]:
         InputError: in one of several processes that train as one.
     """
     refuse_several()
-    with tempfile.TemporaryDirectory() as folder:
-        yield _Unrecorded(Path(folder))
+    with unrecorded.unrecorded_run() as run:
+        yield run
 
 
 def refuse_several() -> None:

@@ -181,3 +181,20 @@ def stratified_mask(labels: Int64[np.ndarray, " n"], fraction: float, seed: int)
             raise InputError(f"class {label} has a single image: it takes two to put it on both sides of a split")
         chosen[rows[: min(max(round(fraction * len(rows)), 1), len(rows) - 1)]] = True
     return chosen
+
+
+def with_labels(split: Split, share: float, seed: int) -> tuple[Split, int]:
+    """The pictures whose labels a run may use, and how often it must see them to see as many as there are.
+
+    Args:
+        split: all training pictures.
+        share: of each class; the pictures of a smaller share are among those of a larger.
+        seed: chooses them.
+
+    Raises:
+        InputError: if a class has a single picture.
+    """
+    if share == 1:
+        return split, 1
+    labelled = split.rows(np.flatnonzero(stratified_mask(split.labels, share, seed)))
+    return labelled, round(len(split) / len(labelled))

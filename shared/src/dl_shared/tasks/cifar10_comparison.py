@@ -1,6 +1,9 @@
-"""Finished runs of image classification side by side, tested on the same images: a table, a picture, a page."""
+"""Runs of image classification side by side, tested on the same images: a table, a picture, a page."""
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +14,75 @@ from matplotlib.figure import Figure
 
 from dl_shared.files import atomic_path, write_text
 from dl_shared.metrics.bootstrap import bootstrap_ci
+from dl_shared.plots import transfer
 from dl_shared.progress import say
 from dl_shared.report import write_comparison
 from dl_shared.runs import read_summary
+from dl_shared.tasks.options import CompareLabelsOptions
 
+FROM_SCRATCH = "none"
+"""The `backbone` of a configuration that begins with random weights."""
 Row = dict[str, Any]
+
+
+def compare_labels(train: Callable[..., Path], config: Any, options: CompareLabelsOptions) -> list[Row]:
+    """Train on shares of the labels, from a backbone and from scratch; `gain` is over scratch at the same share.
+
+    Every training makes as many updates of as many pictures each, so that all cost the same.
+
+    Args:
+        train: as the function of a verb `train`, importable by name.
+        config: what it is called with; `backbone` and `label_share` are varied.
+        options: the shares, and where table, picture and page go.
+
+    Raises:
+        InputError: if one of them cannot be trained.
+    """
+    beginnings = {"from scratch": FROM_SCRATCH, f"backbone {config.backbone}": config.backbone}
+    names = {
+        (line, share): f"{line}, {100 * share:g} % of the labels" for share in options.shares for line in beginnings
+    }
+    variants = {
+        name: dataclasses.replace(config, backbone=beginnings[line], label_share=share)
+        for (line, share), name in names.items()
+    }
+    runs = train_each(train, variants, options.runs_dir)
+    rows: list[Row] = []
+    lines: dict[str, list[transfer.Point]] = {line: [] for line in beginnings}
+    for share in options.shares:
+        pair = {names[line, share]: runs[names[line, share]] for line in beginnings}
+        for line, row in zip(beginnings, compare_runs(pair), strict=True):
+            rows.append(row)
+            lines[line].append((share, row["accuracy"], tuple(row["accuracy_ci"])))
+    write_comparison_folder(options.output, rows, runs, transfer.label_shares(lines, "test accuracy"))
+    return rows
+
+
+def train_each(train: Callable[..., Path], variants: Mapping[str, Any], runs_dir: Path | None) -> dict[str, Path]:
+    """Train one after another, each in a process of its own: none begins with the memory or the caches of another.
+
+    Args:
+        train: as the function of a verb `train`, importable by name.
+        variants: configurations, by what they are called.
+        runs_dir: where the runs are kept.
+
+    Returns:
+        The run of each.
+
+    Raises:
+        InputError: if one of them cannot be trained.
+    """
+    runs = {}
+    for name, config in variants.items():
+        say(f"{name}:")
+        runs[name] = in_own_process(train, config, runs_dir=runs_dir)
+    return runs
+
+
+def in_own_process(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """What a function returns that is importable by name, called in a new process."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(function, *args, **kwargs).result()
 
 
 def compare_runs(runs: Mapping[str, Path], *, reference: str | None = None) -> list[Row]:

@@ -8,6 +8,8 @@ import tyro
 
 from dl_shared.cli import EvaluateOptions, RunOptions
 
+LABEL_SHARES = (0.01, 0.1, 1.0)
+
 
 @dataclass(frozen=True, kw_only=True)
 class ClassifyImages(RunOptions):
@@ -19,6 +21,20 @@ class ClassifyImages(RunOptions):
     def __post_init__(self) -> None:
         if not self.images:
             raise ValueError("give at least one image file")
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgeReviews(RunOptions):
+    """Say of reviews whether they are positive, with a finished run."""
+
+    reviews: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="REVIEW")] = ()
+    """Texts; `-` reads one review from each line of stdin."""
+    files: tuple[Path, ...] = ()
+    """Text files in UTF-8, one review in each."""
+
+    def __post_init__(self) -> None:
+        if not self.reviews and not self.files:
+            raise ValueError("give a review, `-` for stdin, or --files")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,3 +69,29 @@ class ForecastAsOf(ForecastOptions):
 
     as_of: str | None = None
     """A day of the test period or later, such as 2022-12-30: forecast from it alone, beside what came."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareOptions:
+    """Where a comparison of runs goes."""
+
+    output: Path = Path("comparison")
+    """Folder for comparison.csv, comparison.png and index.html."""
+    runs_dir: Path | None = None
+    """Where runs are kept (default: $DL_RUNS_DIR, else ./runs)."""
+    json: bool = False
+    """Print one JSON object on stdout, and everything else on stderr."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareLabelsOptions(CompareOptions):
+    """Which shares of the labels are compared, and where the comparison goes."""
+
+    shares: tuple[float, ...] = LABEL_SHARES
+    """Of the training labels."""
+
+    def __post_init__(self) -> None:
+        if not self.shares or not all(0 < share <= 1 for share in self.shares):
+            raise ValueError(f"shares must be above 0 and at most 1, got {self.shares}")
+        if len(set(self.shares)) < len(self.shares):
+            raise ValueError(f"shares must differ, got {self.shares}")

@@ -8,12 +8,12 @@ What is drawn for a picture is a function of the run's seed and of the number of
 the same after a resumption, in one process and in many.
 """
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from accelerate_projects.cifar10.config import PicturesConfig
+from dl_shared.data.draws import uniforms
 from dl_shared.data.picture_backbones import Preparation
 
 
@@ -107,17 +107,3 @@ def inside(
     start = (place * (size - length))[:, None]
     pixels = torch.arange(size, device=extent.device) + 0.5
     return ((pixels >= start) & (pixels < start + length[:, None])).float()
-
-
-def uniforms(seed: int, draws: Int[np.ndarray, " batch"], count: int) -> Float[np.ndarray, "count batch"]:
-    """Numbers in [0, 1) that are a function of the seed and of the number of the draw, for all draws at once.
-
-    The finaliser of SplitMix64 (Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators"), applied
-    to a counter.
-    """
-    base = np.random.SeedSequence(seed).generate_state(1, np.uint64)[0]
-    counter = draws.astype(np.uint64) * np.uint64(count) + np.arange(count, dtype=np.uint64)[:, None]
-    bits = base + (counter + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-        bits = (bits ^ (bits >> np.uint64(shift))) * np.uint64(factor)
-    return ((bits ^ (bits >> np.uint64(31))) >> np.uint64(40)).astype(np.float32) / np.float32(2**24)

@@ -3,9 +3,8 @@
 import sys
 
 from accelerate_projects.cifar10.config import PRESETS, PRETRAIN_PRESETS
-from accelerate_projects.cifar10.options import CompareLabelsOptions, CompareOptions
 from dl_shared.cli import EvaluateVerb, RecipeVerb, TrainVerb, Verb, console_script
-from dl_shared.tasks.options import ClassifyImages
+from dl_shared.tasks.options import ClassifyImages, CompareLabelsOptions, CompareOptions
 from dl_shared.tuning import TuneOptions
 
 PACKAGE = "accelerate_projects.cifar10"

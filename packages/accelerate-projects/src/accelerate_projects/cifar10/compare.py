@@ -2,20 +2,18 @@
 
 import dataclasses
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 import torch
 
-from accelerate_projects.cifar10.config import NONE, Config
-from accelerate_projects.cifar10.options import CompareLabelsOptions, CompareOptions
+from accelerate_projects.cifar10.config import Config
 from accelerate_projects.cifar10.train import train
 from accelerate_projects.unrecorded import refuse_several
 from dl_shared.config import Precision
 from dl_shared.plots import comparison, transfer
-from dl_shared.progress import say
+from dl_shared.tasks import cifar10_comparison
 from dl_shared.tasks.cifar10_comparison import Row, compare_runs, write_comparison_folder
+from dl_shared.tasks.options import CompareLabelsOptions, CompareOptions
 
 MEBIBYTE = 2**20
 
@@ -56,43 +54,15 @@ def compare_augmentation(config: Config, options: CompareOptions) -> list[Row]:
 
 
 def compare_labels(config: Config, options: CompareLabelsOptions) -> list[Row]:
-    """Train on shares of the labels, from the backbone and from scratch; `gain` is over scratch at the same share.
-
-    Every training makes as many updates of as many pictures each, so that all cost the same.
-    """
-    beginnings = (NONE, config.backbone)
-    named = {
-        (backbone, share): dataclasses.replace(config, backbone=backbone, label_share=share)
-        for share in options.shares
-        for backbone in beginnings
-    }
-    names = {key: f"{_called(key[0])}, {100 * key[1]:g} % of the labels" for key in named}
-    runs = _train_each({names[key]: variant for key, variant in named.items()}, options)
-    rows: list[Row] = []
-    lines: dict[str, list[transfer.Point]] = {_called(backbone): [] for backbone in beginnings}
-    for share in options.shares:
-        pair = {names[backbone, share]: runs[names[backbone, share]] for backbone in beginnings}
-        for backbone, row in zip(beginnings, compare_runs(pair), strict=True):
-            rows.append(row)
-            lines[_called(backbone)].append((share, row["accuracy"], tuple(row["accuracy_ci"])))
-    write_comparison_folder(options.output, rows, runs, transfer.label_shares(lines, "test accuracy"))
-    return rows
-
-
-def _called(backbone: str) -> str:
-    return "from scratch" if backbone == NONE else f"backbone {backbone}"
-
-
-def _train_each(variants: Mapping[str, Config], options: CompareOptions) -> dict[str, Path]:
-    """Each in a process of its own, so that none begins with the memory or the caches of another.
+    """Train on shares of the labels, from the backbone and from scratch; see `cifar10_comparison.compare_labels`.
 
     Raises:
         InputError: if one of them cannot be trained; in one of several processes that train as one.
     """
     refuse_several()
-    runs = {}
-    for name, config in variants.items():
-        say(f"{name}:")
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-            runs[name] = pool.submit(train, config, runs_dir=options.runs_dir).result()
-    return runs
+    return cifar10_comparison.compare_labels(train, config, options)
+
+
+def _train_each(variants: Mapping[str, Config], options: CompareOptions) -> dict[str, Path]:
+    refuse_several()
+    return cifar10_comparison.train_each(train, variants, options.runs_dir)

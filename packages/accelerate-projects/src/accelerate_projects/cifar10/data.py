@@ -1,15 +1,13 @@
-"""The pictures on the device as bytes, and which of them a run may learn from."""
+"""The pictures on the device as bytes."""
 
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from jaxtyping import Int, UInt8
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from dl_shared.data.image_sets import Split
-from dl_shared.data.images import stratified_mask
 
 
 class Batch(NamedTuple):
@@ -35,20 +33,3 @@ class Pictures(Dataset):
         numbers = torch.tensor(draws, device=self.labels.device)
         rows = numbers % len(self)
         return Batch(self.images[rows], self.labels[rows], numbers)
-
-
-def with_labels(split: Split, share: float, seed: int) -> tuple[Split, int]:
-    """The pictures whose labels a run may use, and how often it must see them to see as many as there are.
-
-    Args:
-        split: all training pictures.
-        share: of each class; the pictures of a smaller share are among those of a larger.
-        seed: chooses them.
-
-    Raises:
-        InputError: if a class has a single picture.
-    """
-    if share == 1:
-        return split, 1
-    labelled = split.rows(np.flatnonzero(stratified_mask(split.labels, share, seed)))
-    return labelled, round(len(split) / len(labelled))

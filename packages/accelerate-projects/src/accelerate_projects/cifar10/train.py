@@ -17,13 +17,14 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from accelerate_projects.batches import DrawSampler, epoch_loader
 from accelerate_projects.cifar10.augment import Pipeline
 from accelerate_projects.cifar10.config import NONE, Config, PicturesConfig
-from accelerate_projects.cifar10.data import Pictures, with_labels
+from accelerate_projects.cifar10.data import Pictures
 from accelerate_projects.cifar10.memory import PeakMemory
 from accelerate_projects.cifar10.model import Network, Pretrained, load_backbone, load_trained, save_description
 from accelerate_projects.cifar10.normalization import share_statistics
 from accelerate_projects.keeper import Keeper
 from accelerate_projects.processes import make_accelerator, start_run
 from dl_shared.data.image_sets import Split
+from dl_shared.data.images import with_labels
 from dl_shared.errors import InputError
 from dl_shared.progress import say
 from dl_shared.runs import Run
@@ -82,8 +83,7 @@ def fit(
     """Train on the labels that the options allow: first the head, then all layers; for the rest, see `run_loop`."""
     labelled, passes = with_labels(data.train, config.label_share, config.seed)
     from_scratch = config.backbone == NONE
-    if accelerator.is_main_process:
-        say(f"{len(labelled):,} labelled pictures, {config.precision}, backbone {config.backbone}")
+    say(f"{len(labelled):,} labelled pictures, {config.precision}, backbone {config.backbone}")
     run_loop(
         config,
         pretrained,
