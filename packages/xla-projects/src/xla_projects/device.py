@@ -37,7 +37,7 @@ Module = TypeVar("Module", bound=nn.Module)
 class Device:
     """Where tensors lie and graphs run: one device, or several of one kind that share each batch.
 
-    Several are driven by one process, by SPMD: a program for one device is compiled for all of them, and each holds a
+    Several are driven as one, by SPMD: a program for one device is compiled for all of them, and each holds a
     part of what is split and all of the rest (Xu et al. 2021, "GSPMD", arXiv:2105.04663).
     """
 
@@ -47,6 +47,10 @@ class Device:
     precision: Literal["fp32", "bf16"]
     mesh: Any = None
     """Of all devices along one axis, where there are several."""
+    hosts: int = 1
+    """Machines that the devices belong to, each with a process like this one."""
+    host: int = 0
+    """The number of this one."""
 
     def put(self, values: np.ndarray | Tensor, *, split: bool = False) -> Tensor:
         """Move an array to the device, which is no compilation.
@@ -137,7 +141,7 @@ def start_device(config: XlaConfig) -> Device:
     if count > 1 and config.batch_size % count:
         raise InputError(f"--batch-size {config.batch_size} cannot be cut into {count} equal parts")
     assert xr.device_type() == kind
-    return Device(kind, count, torch_xla.device(), config.precision, mesh)
+    return Device(kind, count, torch_xla.device(), config.precision, mesh, xr.process_count(), xr.process_index())
 
 
 def _kind(asked: str) -> Literal["CPU", "TPU"]:

@@ -20,6 +20,7 @@ from dl_shared.runs import Run
 from xla_projects import checkpoints
 from xla_projects.config import XlaConfig
 from xla_projects.device import Device, compilations, fetch
+from xla_projects.processes import on_any_host
 
 
 @dataclass
@@ -117,7 +118,7 @@ class Keeper:
         self.bar.advance(self.batch_size)
         if self.at.step % self.steps_per_epoch == 0:
             return  # this update is saved with the validation of its epoch, or resuming would skip that
-        stop = self.run.stop_requested
+        stop = on_any_host(self.device, self.run.stop_requested)
         if stop or time.perf_counter() - self.saved >= self.config.checkpoint_seconds:
             self.save()
         if stop:
@@ -133,10 +134,11 @@ class Keeper:
         # The best is saved first: after a kill in between, this epoch ends a second time, and the same.
         if at.best is None or self._better(value, at.best[self.metric]):
             at.best = {**validation, "epoch": self.epoch}
-            checkpoints.save(self.best, at.best, model=checkpoints.weights(self.model))
+            if not run.follows:
+                checkpoints.save(self.best, at.best, model=checkpoints.weights(self.model))
         self.sums = self.device.put(self.zeros)
         self.save(ended=True)
-        if run.stop_requested:
+        if on_any_host(self.device, run.stop_requested):
             run.interrupt()
 
     def _better(self, value: float, best: float) -> bool:
@@ -163,12 +165,13 @@ class Keeper:
         now = time.perf_counter()
         self.at.train_seconds += now - self.clock
         self.clock = now
-        checkpoints.save(
-            self.last,
-            asdict(self.at),
-            model=checkpoints.weights(self.model),
-            optimizer=checkpoints.optimizer_arrays(self.optimizer),
-        )
+        if not self.run.follows:
+            checkpoints.save(
+                self.last,
+                asdict(self.at),
+                model=checkpoints.weights(self.model),
+                optimizer=checkpoints.optimizer_arrays(self.optimizer),
+            )
         self.saved = time.perf_counter()
 
     def _take_up(self) -> None:
