@@ -6,7 +6,7 @@ from typing import Any
 from dl_shared.metrics.selection import Deflated
 from dl_shared.plots.tuning import selection
 from dl_shared.report.gallery import Section, write_gallery
-from dl_shared.report.render import Table, embed, plain, with_interval
+from dl_shared.report.render import Table, embed, plain
 from dl_shared.tuning import Tuning
 
 SIGNIFICANT = 0.05
@@ -49,7 +49,7 @@ def write_search(
     text = [describe(deflated, trials)]
     if tested is not None:
         rows.append(("on the test days", (_interval(tested["skill"], tested["skill_ci"]),)))
-        rows.append(("on the test days, of prices", (with_interval(tested, "skill_of_prices"),)))
+        rows.append(("on the test days, of prices", (_interval(tested["skill_of_prices"], tested["skill_of_prices_ci"]),)))
         later = f" The search has gone on since, to {trials}." if trials > tested["trials"] else ""
         text.append(f"The test days were touched once, after {tested['trials']} configurations.{later}")
     method = (
