@@ -48,8 +48,8 @@ def write_search(
     ]
     text = [describe(deflated, trials)]
     if tested is not None:
-        rows.append(("on the test days", (_interval(tested["skill"], tested["skill_ci"]),)))
-        rows.append(("on the test days, of prices", (_interval(tested["skill_of_prices"], tested["skill_of_prices_ci"]),)))
+        for label, name in (("on the test days", "skill"), ("on the test days, of prices", "skill_of_prices")):
+            rows.append((label, (_interval(tested[name], tested[f"{name}_ci"]),)))
         later = f" The search has gone on since, to {trials}." if trials > tested["trials"] else ""
         text.append(f"The test days were touched once, after {tested['trials']} configurations.{later}")
     method = (
