@@ -1,0 +1,48 @@
+"""VGG: Simonyan and Zisserman 2015, "Very deep convolutional networks for large-scale image recognition"
+(arXiv:1409.1556)."""
+
+from torch import nn
+
+from dl_architectures.cnn_compare.networks.classifier import Classifier, ConvNorm, Images, Logits, initialise
+
+# Table 1: channels of the convolutions between two poolings.
+CONFIGURATIONS = {
+    "vgg11": ((64,), (128,), (256, 256), (512, 512), (512, 512)),  # A
+    "vgg16": ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512)),  # D
+}
+
+
+class VGG(Classifier):
+    """Convolutions of 3 pixels in five stages with max-pooling between, and three fully connected layers (2.1).
+
+    Departures:
+        - Batch normalisation, which came later; the paper begins the deep nets with weights of a trained shallow one
+          (3.1) because they do not learn otherwise.
+        - After the fifth pooling one pixel is left of 32; the fully connected layers have 512 units in place of 4,096.
+        - Pooling rounds up, so that one pixel is left of 28 as well.
+
+    Args:
+        channels: of an image.
+        classes: how many logits.
+        configuration: of Table 1.
+    """
+
+    def __init__(self, channels: int, classes: int, *, configuration: str) -> None:
+        super().__init__(channels, classes)
+        layers: list[nn.Module] = []
+        before = channels
+        for stage in CONFIGURATIONS[configuration]:
+            for features in stage:
+                layers.append(ConvNorm(before, features, 3))
+                before = features
+            layers.append(nn.MaxPool2d(2, ceil_mode=True))
+        self.features = nn.Sequential(*layers)
+        self.classifier = nn.Sequential(
+            *(nn.Linear(before, 512), nn.ReLU(inplace=True), nn.Dropout(0.5)),
+            *(nn.Linear(512, 512), nn.ReLU(inplace=True), nn.Dropout(0.5)),
+            nn.Linear(512, classes),
+        )
+        initialise(self)
+
+    def forward(self, images: Images) -> Logits:
+        return self.classifier(self.features(images).flatten(1))
