@@ -1,10 +1,9 @@
 """Fixtures of lightning-imdb: a table of a few reviews, and a tiny BERT in a folder with a tokenizer made from them."""
 
-import csv
-
 import pytest
 
 from dl_shared.sample.reviews import make_reviews
+from dl_shared.testing import write_few_reviews
 
 # Small enough to train in a second; every test that trains changes what it is about.
 SMALL = {
@@ -17,21 +16,9 @@ SMALL = {
 }
 
 
-def write_reviews(file, texts, labels, encoding="utf-8"):
-    """Kaggle's columns."""
-    with file.open("w", newline="", encoding=encoding) as opened:
-        writer = csv.writer(opened)
-        writer.writerow(["review", "sentiment"])
-        writer.writerows(zip(texts, labels, strict=True))
-    return file
-
-
 @pytest.fixture(scope="session")
 def few_reviews(tmp_path_factory):
-    """A table of 150 reviews: 108 to train on, 12 for validation, 30 for testing."""
-    made = make_reviews(150, 0)
-    labels = ["positive" if label else "negative" for label in made.labels]
-    return write_reviews(tmp_path_factory.mktemp("reviews") / "few.csv", made.texts, labels)
+    return write_few_reviews(tmp_path_factory.mktemp("reviews"))
 
 
 @pytest.fixture(scope="session")

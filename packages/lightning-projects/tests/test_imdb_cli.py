@@ -10,15 +10,16 @@ import imdb_tools
 import numpy as np
 import pytest
 import torch
-from imdb_tools import SMALL, write_reviews
+from imdb_tools import SMALL
 from transformers import BertConfig, BertModel
 
 from dl_shared.runs import read_summary
 from dl_shared.sample.reviews import make_reviews
-from dl_shared.testing import help_without_frameworks, refused
+from dl_shared.tasks.imdb_comparison import difference_in_f1
+from dl_shared.testing import help_without_frameworks, refused, write_reviews
 from lightning_projects.imdb import model
 from lightning_projects.imdb.cli import main
-from lightning_projects.imdb.compare import difference_in_f1, variants
+from lightning_projects.imdb.compare import variants
 from lightning_projects.imdb.config import PRESETS, Config
 from lightning_projects.imdb.options import CompareOptions
 from lightning_projects.imdb.predict import load_predictor

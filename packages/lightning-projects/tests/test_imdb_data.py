@@ -8,13 +8,13 @@ import pytest
 import torch
 from imdb_tools import SMALL
 
+from dl_shared.data.encoding import encode, spans, special_tokens
 from dl_shared.data.reviews import Reviews
 from dl_shared.data.tokens import Tokens
 from dl_shared.errors import InputError
 from lightning_projects.imdb.config import Config
 from lightning_projects.imdb.data import EvaluationLoader, ImdbData, Shelf, TrainLoader, load_reviews
 from lightning_projects.imdb.model import load_pretrained
-from lightning_projects.imdb.tokens import encode, spans, special_tokens
 from lightning_projects.imdb.words import preprocess
 
 few_reviews, tiny_bert = imdb_tools.few_reviews, imdb_tools.tiny_bert

@@ -19,12 +19,13 @@ from transformers import (
     RobertaConfig,
 )
 
+from dl_shared.data.text_models import depth
 from lightning_projects.fitting import make_trainer
 from lightning_projects.imdb.config import Config
 from lightning_projects.imdb.data import ImdbData, Shelf, TrainLoader, load_reviews
 from lightning_projects.imdb.model import load_pretrained
 from lightning_projects.imdb.module import Classifier, batch_sums
-from lightning_projects.imdb.optimizer import depth, make_optimizer, parameter_groups, share_of_peak
+from lightning_projects.imdb.optimizer import make_optimizer, parameter_groups, share_of_peak
 from lightning_projects.imdb.train import make_module
 
 few_reviews, tiny_bert = imdb_tools.few_reviews, imdb_tools.tiny_bert

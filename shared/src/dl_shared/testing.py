@@ -1,5 +1,6 @@
 """For the tests of all packages: a console script from outside, runs stopped and resumed, pictures made on the spot."""
 
+import csv
 import io
 import os
 import signal
@@ -16,7 +17,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
+from dl_shared.data.reviews import CLASSES
 from dl_shared.runs import find_run, read_history, read_summary
+from dl_shared.sample.reviews import make_reviews
 
 KILLS = int(os.environ.get("DL_KILLS", "1"))
 """How often each project's run is killed at a random moment; `nox -s kills` does it more often."""
@@ -73,6 +76,21 @@ def write_few_images(folder: Path) -> Path:
         table = pa.table({"img": cells, "label": pa.array(labels, pa.int64())})
         pq.write_table(table, folder / f"{part}-00000-of-00001.parquet")
     return folder
+
+
+def write_reviews(file: Path, texts: Sequence[str], labels: Sequence[str], encoding: str = "utf-8") -> Path:
+    """A table of reviews in Kaggle's columns; returns its path."""
+    with file.open("w", newline="", encoding=encoding) as opened:
+        writer = csv.writer(opened)
+        writer.writerow(["review", "sentiment"])
+        writer.writerows(zip(texts, labels, strict=True))
+    return file
+
+
+def write_few_reviews(folder: Path) -> Path:
+    """A table of 150 made-up reviews: 108 to train on, 12 for validation, 30 for testing; returns its path."""
+    made = make_reviews(150, 0)
+    return write_reviews(folder / "few.csv", made.texts, [CLASSES[label] for label in made.labels])
 
 
 @dataclass(frozen=True)

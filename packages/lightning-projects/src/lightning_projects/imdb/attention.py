@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from dl_shared.data.encoding import encode, spans, special_tokens
 from dl_shared.data.reviews import CLASSES, clean
 from dl_shared.data.tokens import Tokens, kept_positions
 from dl_shared.errors import InputError
@@ -27,7 +28,6 @@ from lightning_projects.imdb.data import load_reviews
 from lightning_projects.imdb.model import longest_input
 from lightning_projects.imdb.options import AttentionOptions
 from lightning_projects.imdb.predict import as_in_training, load_predictor
-from lightning_projects.imdb.tokens import encode, spans, special_tokens
 from lightning_projects.imdb.train import Predictor
 
 ROLLOUT, LAST = "attention rollout", "attention of the last layer"

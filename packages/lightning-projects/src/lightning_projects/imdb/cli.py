@@ -3,9 +3,10 @@
 import sys
 
 from dl_shared.cli import EvaluateVerb, RecipeVerb, TrainVerb, Verb, console_script
+from dl_shared.tasks.options import JudgeReviews
 from dl_shared.tuning import TuneOptions
 from lightning_projects.imdb.config import PRESETS
-from lightning_projects.imdb.options import AttentionOptions, CompareOptions, PredictOptions
+from lightning_projects.imdb.options import AttentionOptions, CompareOptions
 
 PACKAGE = "lightning_projects.imdb"
 
@@ -18,7 +19,7 @@ main = console_script(
         name="predict",
         help="Say of reviews whether they are positive.",
         function=f"{PACKAGE}.predict:predict",
-        options=PredictOptions,
+        options=JudgeReviews,
     ),
     Verb(
         name="attention",

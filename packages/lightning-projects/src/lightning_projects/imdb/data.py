@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from dl_shared.data.encoding import encode
 from dl_shared.data.reviews import Reviews
 from dl_shared.data.tokens import Tokens, length_batches, pad, sorted_batches
 from dl_shared.errors import InputError
@@ -23,7 +24,6 @@ from dl_shared.tasks import imdb
 from lightning_projects.exact import ResumableLoader
 from lightning_projects.imdb.config import Config
 from lightning_projects.imdb.model import Tokenizer
-from lightning_projects.imdb.tokens import encode
 from lightning_projects.imdb.words import preprocess
 
 EVALUATION_TOKENS = 8192  # of one batch without gradients

@@ -1,24 +1,15 @@
 """AdamW with a learning rate for each layer, and its rise and fall."""
 
-import re
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
+from dl_shared.data.text_models import depth
 from lightning_projects.imdb.config import Config
 
 BETAS, EPSILON = (0.9, 0.999), 1e-8
-LAYER = re.compile(r"(?:^|\.)layer\.(\d+)\.")
-
-
-def depth(name: str, layers: int) -> int:
-    """Where a parameter stands: 0 for embeddings, then the layers from 1, then all that is above them."""
-    found = LAYER.search(name)
-    if found is not None:
-        return int(found.group(1)) + 1
-    return 0 if "embeddings" in name else layers + 1
 
 
 def freeze(network: nn.Module, layers: int, parts: int) -> None:

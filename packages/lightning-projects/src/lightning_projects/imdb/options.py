@@ -2,26 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
-
-import tyro
 
 from dl_shared.cli import RunOptions
+from dl_shared.tasks import options
 from lightning_projects.imdb.config import Preprocess
-
-
-@dataclass(frozen=True, kw_only=True)
-class PredictOptions(RunOptions):
-    """Say of reviews whether they are positive, with a finished run."""
-
-    reviews: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="REVIEW")] = ()
-    """Texts; `-` reads one review from each line of stdin."""
-    files: tuple[Path, ...] = ()
-    """Text files in UTF-8, one review in each."""
-
-    def __post_init__(self) -> None:
-        if not self.reviews and not self.files:
-            raise ValueError("give a review, `-` for stdin, or --files")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,19 +40,13 @@ class AttentionOptions(RunOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CompareOptions:
+class CompareOptions(options.CompareOptions):
     """Train several models, or one with several kinds of preprocessing, under one recipe."""
 
     models: tuple[str, ...] = ()
     """Names as for --model (default: that of the recipe)."""
     preprocessings: tuple[Preprocess, ...] = ()
     """Each model is trained with each (default: that of the recipe)."""
-    output: Path = Path("comparison")
-    """Folder for the table, the pictures and the page."""
-    runs_dir: Path | None = None
-    """Where runs are kept (default: $DL_RUNS_DIR, else ./runs)."""
-    json: bool = False
-    """Print one JSON object on stdout, and everything else on stderr."""
 
     def __post_init__(self) -> None:
         for name in ("models", "preprocessings"):

@@ -1,28 +1,24 @@
 """A finished run, applied to other reviews."""
 
-import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from dl_shared.data.corpus import read_text
-from dl_shared.data.reviews import CLASSES, clean
+from dl_shared.data.encoding import unread_tokens
+from dl_shared.data.reviews import clean
 from dl_shared.errors import InputError
 from dl_shared.runs import read_config
 from dl_shared.tasks import imdb
+from dl_shared.tasks.imdb_judging import judge, read_given
+from dl_shared.tasks.options import JudgeReviews
 from lightning_projects.checkpoints import load_checkpoint
 from lightning_projects.imdb.config import Config
 from lightning_projects.imdb.data import load_reviews
 from lightning_projects.imdb.model import load_description
-from lightning_projects.imdb.options import PredictOptions
-from lightning_projects.imdb.tokens import spans, special_tokens
 from lightning_projects.imdb.train import Predictor, restore
 from lightning_projects.imdb.words import preprocess
-
-SHOWN = 60  # letters of a review, in a row of the answer
 
 
 def evaluate(options: Any) -> dict[str, Any]:
@@ -33,7 +29,7 @@ def evaluate(options: Any) -> dict[str, Any]:
     return imdb.evaluate(run, data, predictor(data.test.texts, keep=True))
 
 
-def predict(options: PredictOptions) -> list[dict[str, Any]]:
+def predict(options: JudgeReviews) -> list[dict[str, Any]]:
     """One row for each review, in the order given: arguments first, then files.
 
     A review longer than the model reads is cut as in training; `unread` says how many tokens were left out.
@@ -44,48 +40,8 @@ def predict(options: PredictOptions) -> list[dict[str, Any]]:
     given = read_given(options)
     predictor = load_predictor(Path(options.run))
     texts = as_in_training([text for _, text in given], predictor.config)
-    before, after = special_tokens(predictor.tokenizer)
-    room = predictor.config.max_length - len(before) - len(after)
-    return [
-        {
-            "review": name,
-            "predicted": CLASSES[int(row.argmax())],
-            "confidence": float(row.max()),
-            **{f"p({label})": float(value) for label, value in zip(CLASSES, row, strict=True)},
-            "unread": max(0, len(spans(predictor.tokenizer, text)[0]) - room),
-        }
-        for (name, _), text, row in zip(given, texts, predictor(texts), strict=True)
-    ]
-
-
-def read_given(options: PredictOptions) -> list[tuple[str, str]]:
-    """What the user gave: a name to show, and the text.
-
-    Raises:
-        InputError: naming the review that is empty, or the file that cannot be read.
-    """
-    given: list[tuple[str, str]] = []
-    for review in options.reviews:
-        if review == "-":
-            given += [(_shortened(line), line) for line in _lines_of_stdin()]
-        else:
-            given.append((_shortened(review), os.fsencode(review).decode("utf-8", "replace")))
-    given += [(str(file), read_text(file)) for file in options.files]
-    for number, (name, text) in enumerate(given, start=1):
-        if not clean(text):
-            raise InputError(f"review {number} ({name or 'no letters'}) is empty; leave it out")
-    return given
-
-
-def _lines_of_stdin() -> list[str]:
-    try:
-        text = sys.stdin.buffer.read().decode("utf-8")  # as bytes, because a locale may let anything pass
-    except UnicodeDecodeError as error:
-        raise InputError(f"stdin is not UTF-8 (byte 0x{error.object[error.start]:02x}); convert it first") from None
-    lines = [line for line in text.splitlines() if line.strip()]
-    if not lines:
-        raise InputError("stdin has no review; give one in each line")
-    return lines
+    max_length = predictor.config.max_length
+    return judge(given, texts, predictor, lambda text: unread_tokens(predictor.tokenizer, text, max_length))
 
 
 def as_in_training(texts: Sequence[str], config: Config) -> list[str]:
@@ -111,8 +67,3 @@ def load_predictor(run: Path, **options: Any) -> Predictor:
     restore(network, load_checkpoint(path)["state_dict"])
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return Predictor(config, network.to(device), tokenizer)
-
-
-def _shortened(text: str) -> str:
-    plain = " ".join(text.split())
-    return plain if len(plain) <= SHOWN else plain[: SHOWN - 3] + "..."

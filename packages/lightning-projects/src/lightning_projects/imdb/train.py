@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import nn
 
+from dl_shared.data.encoding import encode
 from dl_shared.data.tokens import Tokens, length_batches, pad, padding_share, sorted_batches
 from dl_shared.errors import InputError
 from dl_shared.progress import progress, say
@@ -28,7 +29,6 @@ from lightning_projects.imdb.model import (
 )
 from lightning_projects.imdb.module import Classifier
 from lightning_projects.imdb.optimizer import freeze
-from lightning_projects.imdb.tokens import encode
 from lightning_projects.processes import forget_run, start_run
 
 PROJECT = "lightning-imdb"
