@@ -1,0 +1,1 @@
+"""A pretrained ResNet, fine-tuned with PyTorch/XLA."""

@@ -1,0 +1,48 @@
+"""A finished run, applied to other pictures."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from dl_shared.cli import EvaluateOptions
+from dl_shared.runs import read_config
+from dl_shared.tasks import cifar10
+from dl_shared.tasks.options import ClassifyImages
+from xla_projects.cifar10.augment import Pipeline
+from xla_projects.cifar10.config import Config
+from xla_projects.cifar10.evaluation import Evaluation
+from xla_projects.cifar10.model import load_trained
+from xla_projects.device import start_device
+
+
+def evaluate(options: EvaluateOptions) -> dict[str, Any]:
+    """Score a finished run on the test part of other data; kept under RUN/evaluations/."""
+    run = Path(options.run)
+    return cifar10.evaluate(run, options.data, load_predictor(run))
+
+
+def predict(options: ClassifyImages) -> list[dict[str, Any]]:
+    """One row for each image file, in the order given: the likeliest class, and the probability of each.
+
+    Raises:
+        InputError: if a file is no image.
+    """
+    run = Path(options.run)
+    return cifar10.classify(run, options.images, load_predictor(run))
+
+
+def load_predictor(run: Path) -> Callable[[UInt8[np.ndarray, "n 32 32 3"]], Float[np.ndarray, "n classes"]]:
+    """The best network of a run, as a function from pictures to probabilities, on one device of whatever is there.
+
+    Raises:
+        InputError: if the run has no checkpoint yet, or a file of it is damaged.
+    """
+    config = read_config(run, Config)
+    device = start_device(dataclasses.replace(config, device="auto", devices=1))
+    trained = load_trained(run, device)
+    pipeline = Pipeline(trained.preparation, cifar10.SIDE, device)
+    return Evaluation(trained.network, pipeline, device).probabilities
