@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import load_file
 from seq2seq_tools import ATTENTIONS, CPU, batch_of, random_rows, small_model
 
+from dl_architectures import checkpoints
 from dl_architectures.seq2seq import checkpoint
 from dl_architectures.seq2seq.config import Config
 from dl_architectures.seq2seq.predict import explain, load_run, predict_sequences
@@ -181,11 +182,11 @@ def test_checkpoints_hold_optimizer_state_and_values_and_are_no_pickle(tmp_path)
     model, batch, path = small_model(), batch_of(random_rows(4, 2, 5)), tmp_path / "last.safetensors"
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.01, fused=True)
     train_step(model, optimizer, batch, None, CONFIG)
-    checkpoint.save(path, {"step": 1, "loss": 0.1 + 0.2}, model, optimizer)
+    checkpoints.save(path, {"step": 1, "loss": 0.1 + 0.2}, model, optimizer)
     other = small_model(seed=9)
     other_optimizer = torch.optim.AdamW(other.parameters(), lr=0.01, fused=True)
-    tensors, values = checkpoint.load(path)
-    checkpoint.restore(path, tensors, other, other_optimizer)
+    tensors, values = checkpoints.load(path)
+    checkpoints.restore(path, tensors, other, other_optimizer)
     assert values == {"step": 1, "loss": 0.1 + 0.2}
     for one in (model, other):
         train_step(one, optimizer if one is model else other_optimizer, batch, None, CONFIG)
@@ -197,15 +198,15 @@ def test_damaged_checkpoints_are_refused(tmp_path, damage):
     path = tmp_path / "last.safetensors"
     path.write_bytes(damage)
     with pytest.raises(InputError, match="is damaged"):
-        checkpoint.load(path)
+        checkpoints.load(path)
 
 
 def test_the_weights_of_another_model_are_refused(tmp_path):
     path = tmp_path / "best.safetensors"
-    checkpoint.save(path, {}, small_model("luong"))
-    tensors, _ = checkpoint.load(path)
+    checkpoints.save(path, {}, small_model("luong"))
+    tensors, _ = checkpoints.load(path)
     with pytest.raises(InputError, match="another model"):
-        checkpoint.restore(path, tensors, small_model("bahdanau"))
+        checkpoints.restore(path, tensors, small_model("bahdanau"))
     with pytest.raises(InputError, match="is damaged"):
         checkpoint.load_model(path, CPU)
 

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from dl_architectures import checkpoints
 from dl_architectures.devices import describe_device, find_device
 from dl_architectures.seq2seq import checkpoint
 from dl_architectures.seq2seq.batches import (
@@ -125,8 +126,8 @@ class Training:
 
     def restore(self) -> None:
         """Go on from the last checkpoint, forgetting what was logged after it."""
-        tensors, values = checkpoint.load(self.last)
-        checkpoint.restore(self.last, tensors, self.model, self.optimizer)
+        tensors, values = checkpoints.load(self.last)
+        checkpoints.restore(self.last, tensors, self.model, self.optimizer)
         try:
             self.at = Position(**values)
         except TypeError as error:
@@ -138,7 +139,7 @@ class Training:
         now = time.perf_counter()
         self.at.train_seconds += now - self.clock
         self.clock = now
-        checkpoint.save(self.last, vars(self.at), self.model, self.optimizer)
+        checkpoints.save(self.last, vars(self.at), self.model, self.optimizer)
 
     def train_epoch(self, epoch: int) -> None:
         """The steps of one epoch that are still to be made."""
@@ -188,7 +189,7 @@ class Training:
         run.log(step=at.step, epoch=epoch + 1, split="validation", loss=loss, exact_match=exact)
         if (exact, -loss) > (at.best_exact, -at.best_loss):
             at.best_exact, at.best_loss = exact, loss
-            checkpoint.save(self.best, checkpoint.describe(self.model, self.vocabulary.symbols), self.model)
+            checkpoints.save(self.best, checkpoint.describe(self.model, self.vocabulary.symbols), self.model)
         at.loss_sum, at.tokens = 0.0, 0
         self.save()
 
