@@ -37,11 +37,11 @@ from accelerate_projects.stocks import tune
 from accelerate_projects.stocks.config import PRESETS, Config
 from accelerate_projects.stocks.data import TrainWindows, load_data
 from accelerate_projects.stocks.model import Forecaster
-from accelerate_projects.stocks.options import SearchOptions
 from accelerate_projects.stocks.train import fit, make_optimizer
 from accelerate_projects.unrecorded import unrecorded_run
 from dl_shared.data.windows import Windows
 from dl_shared.tasks import stocks
+from dl_shared.tasks.options import SearchStocks
 from dl_shared.tasks.stocks_config import LEVELS
 from dl_shared.tasks.stocks_outputs import Outputs
 
@@ -177,7 +177,7 @@ def search(trials: int, workers: int) -> float:
     """Trials a minute of a search on sample data, from the command to its page; the test is left out."""
     config = dataclasses.replace(PRESETS["quick"], data="sample", device="cpu", epochs=4)
     with tempfile.TemporaryDirectory() as folder:
-        options = SearchOptions(trials=trials, workers=workers, runs_dir=Path(folder), test=False)
+        options = SearchStocks(trials=trials, workers=workers, runs_dir=Path(folder), test=False)
         start = time.perf_counter()
         tune.search(config, options)
         return 60 * trials / (time.perf_counter() - start)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from accelerate_projects.stocks.config import Config
 from dl_shared.sample.headlines import make_headlines
-from dl_shared.sample.prices import make_prices
+from dl_shared.testing import write_prices as write_prices
 
 OPTIONS = {
     "epochs": 2,
@@ -18,14 +18,6 @@ OPTIONS = {
     "stride": 8,
     "learning_rate": 1e-2,
 }
-
-
-def write_prices(folder: Path, *, tickers: int = 3, days: int = 700, **planted: float) -> Path:
-    """A CSV for each of the companies S00, S01, ... in Yahoo's columns."""
-    folder.mkdir(exist_ok=True)
-    for ticker, frame in make_prices(seed=0, tickers=tickers, days=days, **planted).prices.frames.items():
-        frame.rename(columns={"adj_close": "Adj Close"}).to_csv(folder / f"{ticker}.csv", index_label="Date")
-    return folder
 
 
 def write_headlines(path: Path, *, tickers: int = 3, days: int = 700) -> Path:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from dl_shared.sample.prices import make_prices
+from dl_shared.testing import write_prices as write_prices
 from lightning_projects.stocks.config import Config
 
 OPTIONS = {
@@ -18,14 +18,6 @@ OPTIONS = {
     "stride": 8,
     "learning_rate": 1e-2,
 }
-
-
-def write_prices(folder: Path, *, tickers: int = 3, days: int = 700) -> Path:
-    """A CSV for each of the companies S00, S01, ... in Yahoo's columns."""
-    folder.mkdir(exist_ok=True)
-    for ticker, frame in make_prices(seed=0, tickers=tickers, days=days).prices.frames.items():
-        frame.rename(columns={"adj_close": "Adj Close"}).to_csv(folder / f"{ticker}.csv", index_label="Date")
-    return folder
 
 
 def small(folder: Path, **changes) -> Config:

@@ -19,6 +19,7 @@ from PIL import Image
 
 from dl_shared.data.reviews import CLASSES
 from dl_shared.runs import find_run, read_history, read_summary
+from dl_shared.sample.prices import make_prices
 from dl_shared.sample.reviews import make_reviews
 
 KILLS = int(os.environ.get("DL_KILLS", "1"))
@@ -91,6 +92,21 @@ def write_few_reviews(folder: Path) -> Path:
     """A table of 150 made-up reviews: 108 to train on, 12 for validation, 30 for testing; returns its path."""
     made = make_reviews(150, 0)
     return write_reviews(folder / "few.csv", made.texts, [CLASSES[label] for label in made.labels])
+
+
+def write_prices(folder: Path, *, tickers: int = 3, days: int = 700, **planted: float) -> Path:
+    """A CSV for each of the made-up companies S00, S01, ... in Yahoo's columns; returns the folder.
+
+    Args:
+        folder: made if it is not there.
+        tickers: how many.
+        days: of each.
+        planted: options of `dl_shared.sample.prices.make_prices`.
+    """
+    folder.mkdir(exist_ok=True)
+    for ticker, frame in make_prices(seed=0, tickers=tickers, days=days, **planted).prices.frames.items():
+        frame.rename(columns={"adj_close": "Adj Close"}).to_csv(folder / f"{ticker}.csv", index_label="Date")
+    return folder
 
 
 @dataclass(frozen=True)

@@ -61,3 +61,14 @@ class Windows:
     @property
     def target_prices(self) -> Float[np.ndarray, "windows horizon"]:
         return self.base_prices[:, None] * np.exp(self.targets)
+
+
+def trainable_ends(windows: Windows) -> Int[np.ndarray, " some"]:
+    """Where windows end that have a known target on every day, which the first of each company have not.
+
+    For networks that learn a forecast from each day of a window. No target is lost: the days of the windows left out
+    are days of the others.
+    """
+    before = windows.lookback - 1
+    ids = windows.ticker_ids  # companies' windows follow one another, one for each day
+    return windows.ends[before:][ids[before:] == ids[: len(ids) - before]]

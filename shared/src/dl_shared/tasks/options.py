@@ -7,6 +7,7 @@ from typing import Annotated
 import tyro
 
 from dl_shared.cli import EvaluateOptions, RunOptions
+from dl_shared.tuning import TuneOptions
 
 LABEL_SHARES = (0.01, 0.1, 1.0)
 
@@ -95,3 +96,11 @@ class CompareLabelsOptions(CompareOptions):
             raise ValueError(f"shares must be above 0 and at most 1, got {self.shares}")
         if len(set(self.shares)) < len(self.shares):
             raise ValueError(f"shares must differ, got {self.shares}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchStocks(TuneOptions):
+    """Search on validation days, deflate the winner for the search, then test it once."""
+
+    test: bool = True
+    """Train the winner as a run and test it, unless this study has been tested before."""

@@ -5,6 +5,17 @@ from pathlib import Path
 
 from dl_shared.config import TrainConfig
 
+# Columns of dl_shared.data.indicators, by what they tell.
+GROUPS: dict[str, tuple[str, ...]] = {
+    "returns": ("standard_return", "standard_overnight"),
+    "range": ("standard_range",),
+    "averages": ("sma_20", "sma_50", "ema_12"),
+    "volatility": ("volatility",),
+    "rsi": ("rsi",),
+    "macd": ("macd",),
+    "volume": ("volume",),
+    "calendar": ("week_sine", "week_cosine", "year_sine", "year_cosine"),
+}
 LEVELS = (0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95)  # of the quantiles; symmetric around the forecast
 
 

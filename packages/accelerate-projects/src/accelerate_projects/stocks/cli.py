@@ -3,8 +3,9 @@
 import sys
 
 from accelerate_projects.stocks.config import PRESETS
-from accelerate_projects.stocks.options import CompareOptions, EvaluateOptions, ForecastNews, SearchOptions
+from accelerate_projects.stocks.options import CompareOptions, EvaluateOptions, ForecastNews
 from dl_shared.cli import EvaluateVerb, RecipeVerb, TrainVerb, Verb, console_script
+from dl_shared.tasks.options import SearchStocks
 
 PACKAGE = "accelerate_projects.stocks"
 
@@ -30,7 +31,7 @@ main = console_script(
         name="tune",
         help="Search network and training on validation days, and say what the winner is worth.",
         function=f"{PACKAGE}.tune:search",
-        options=SearchOptions,
+        options=SearchStocks,
         presets=PRESETS,
     ),
 )

@@ -5,22 +5,12 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from accelerate_projects.config import AccelerateConfig
+from dl_shared.tasks import stocks_config
 from dl_shared.tasks.stocks_config import StocksConfig
 
 Cell = Literal["rnn", "gru", "lstm"]
 
-# Columns of dl_shared.data.indicators, by what they tell; `news` are two columns made of --headlines.
-GROUPS: dict[str, tuple[str, ...]] = {
-    "returns": ("standard_return", "standard_overnight"),
-    "range": ("standard_range",),
-    "averages": ("sma_20", "sma_50", "ema_12"),
-    "volatility": ("volatility",),
-    "rsi": ("rsi",),
-    "macd": ("macd",),
-    "volume": ("volume",),
-    "calendar": ("week_sine", "week_cosine", "year_sine", "year_cosine"),
-    "news": (),
-}
+GROUPS: dict[str, tuple[str, ...]] = {**stocks_config.GROUPS, "news": ()}  # two columns made of --headlines
 
 
 @dataclass(frozen=True, kw_only=True)

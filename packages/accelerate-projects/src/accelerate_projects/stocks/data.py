@@ -4,14 +4,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from accelerate_projects.stocks.config import Config
 from dl_shared.data.headlines import ScoredHeadlines, clean, read_headlines
 from dl_shared.data.sentiment import Lexicon
-from dl_shared.data.windows import Windows
+from dl_shared.data.windows import trainable_ends
 from dl_shared.sample.headlines import make_headlines
 from dl_shared.tasks import stocks
 from dl_shared.tasks.stocks_outputs import Outputs
@@ -95,13 +95,3 @@ class TrainWindows(Dataset):
     def __getitems__(self, rows: list[int]) -> Batch:
         days = self.ends[torch.tensor(rows, device=self.ends.device)][:, None] + self.back
         return Batch(self.values[days], self.targets[days])
-
-
-def trainable_ends(windows: Windows) -> Int[np.ndarray, " some"]:
-    """Where windows end that have a known target on every day, which the first of each company have not.
-
-    No target is lost thereby: the days of the windows left out are days of the others.
-    """
-    before = windows.lookback - 1
-    ids = windows.ticker_ids  # companies' windows follow one another, one for each day
-    return windows.ends[before:][ids[before:] == ids[: len(ids) - before]]

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from accelerate_projects.stocks.config import Cell
 from dl_shared.tasks.options import EvaluateStocks, ForecastAsOf
-from dl_shared.tuning import TuneOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,11 +47,3 @@ class CompareOptions:
             raise ValueError(f"seeds must be at least 1, got {self.seeds}")
         if len(self.cells) == 1 or len(set(self.cells)) < len(self.cells):
             raise ValueError("cells must name two or three, each once")
-
-
-@dataclass(frozen=True, kw_only=True)
-class SearchOptions(TuneOptions):
-    """Search on validation days, deflate the winner for the search, then test it once."""
-
-    test: bool = True
-    """Train the winner as a run and test it, unless this study has been tested before."""

@@ -1,7 +1,6 @@
 """From prices to a finished run: data, the loop, calibration on validation data, one test at the end."""
 
 import math
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -24,12 +23,10 @@ from dl_shared.runs import Run
 from dl_shared.tasks import stocks, stocks_forecast
 from dl_shared.tasks.stocks_config import LEVELS
 from dl_shared.tasks.stocks_outputs import Outputs
+from dl_shared.tasks.stocks_tuning import Watch
 
 PROJECT = "accelerate-stocks"
 PREDICTED_AT_ONCE = 2048
-
-Watch = Callable[[int, Float[np.ndarray, "windows horizon"]], None]
-"""Told after each epoch its number, from 1, and how far each validation forecast was off, in the network's units."""
 
 
 def train(config: Config, *, runs_dir: Path | None = None, resume: str | Path | None = None) -> Path:

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from dl_shared.data.windows import Windows
+from dl_shared.data.windows import Windows, trainable_ends
 from dl_shared.errors import InputError
 from dl_shared.tasks import stocks
 from dl_shared.tasks.stocks_config import LEVELS
@@ -58,16 +58,6 @@ class Series:
 
     def batch(self, ends: Int[Tensor, " batch"]) -> Batch:
         return Batch(self.values[ends[:, None] + self.back], self.targets[ends])
-
-
-def trainable_ends(windows: Windows) -> Int[np.ndarray, " some"]:
-    """Where windows end that have a known target on every day, which the first of each company have not.
-
-    No target is lost thereby: the days of the windows left out are days of the others.
-    """
-    before = windows.lookback - 1
-    ids = windows.ticker_ids  # companies' windows follow one another, one for each day
-    return windows.ends[before:][ids[before:] == ids[: len(ids) - before]]
 
 
 class TrainLoader(ResumableLoader):
