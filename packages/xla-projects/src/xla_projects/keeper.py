@@ -134,7 +134,7 @@ class Keeper:
         # The best is saved first: after a kill in between, this epoch ends a second time, and the same.
         if at.best is None or self._better(value, at.best[self.metric]):
             at.best = {**validation, "epoch": self.epoch}
-            if not run.follows:
+            if self.device.host == 0:
                 checkpoints.save(self.best, at.best, model=checkpoints.weights(self.model))
         self.sums = self.device.put(self.zeros)
         self.save(ended=True)
@@ -165,7 +165,7 @@ class Keeper:
         now = time.perf_counter()
         self.at.train_seconds += now - self.clock
         self.clock = now
-        if not self.run.follows:
+        if self.device.host == 0:
             checkpoints.save(
                 self.last,
                 asdict(self.at),
