@@ -78,7 +78,7 @@ PRESETS = {
     # The embedded backbone, enlarged to the size it was trained with.
     "cpu": Config(),
     # A minute on two cores, start, compilation, baseline and pictures included; meant for `--data sample`.
-    "quick": Config(epochs=2, batch_size=64, head_epochs=0, layer_decay=1.0, augment=("flip",), image_size=32),
+    "quick": Config(epochs=1, batch_size=64, head_epochs=0, learning_rate=4e-3, layer_decay=1.0, augment=("flip",)),
     # For a TPU.
     "full": Config(
         backbone="microsoft/resnet-50", image_size=160, epochs=20, batch_size=512, precision="bf16", devices=0

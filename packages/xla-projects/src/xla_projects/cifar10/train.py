@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from dl_shared.data.draws import Draws
@@ -17,7 +17,7 @@ from dl_shared.tasks import cifar10
 from xla_projects.cifar10.augment import Pipeline, draw_views
 from xla_projects.cifar10.config import Config
 from xla_projects.cifar10.evaluation import Evaluation
-from xla_projects.cifar10.model import Pretrained, load_backbone, load_best, save_description
+from xla_projects.cifar10.model import Network, Pretrained, load_backbone, load_best, save_description
 from xla_projects.cifar10.optimizer import LayerwiseRates
 from xla_projects.device import Device, start_device
 from xla_projects.keeper import Keeper
@@ -25,6 +25,7 @@ from xla_projects.optimizer import make_adamw, set_rates
 from xla_projects.processes import start_run
 
 PROJECT = "xla-cifar10"
+Step = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 Watch = Callable[[int, dict[str, float]], None]
 
 
@@ -94,26 +95,8 @@ def fit(
     images, labels = device.put(labelled.images), device.put(labelled.labels)
     rates = LayerwiseRates(network, config, draws.steps_per_epoch)
     optimizer = make_adamw(device, rates.groups)
+    train_step = make_train_step(device, network, optimizer, pipeline, images, labels, config.label_smoothing)
     evaluation = Evaluation(network, pipeline, device)
-
-    @device.compiled
-    def train_step(
-        sums: Float[Tensor, " 3"],
-        rows: Int[Tensor, " batch"],
-        views: Float[Tensor, "batch 8"],
-        rates: Float[Tensor, " groups"],
-    ) -> Float[Tensor, " 3"]:
-        set_rates(optimizer, rates)
-        network.train()
-        inputs = pipeline.inputs(images[rows], views)
-        with device.autocast():
-            logits = network(inputs).float()
-        loss = F.cross_entropy(logits, labels[rows], label_smoothing=config.label_smoothing)
-        loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
-        return sums + batch_sums(loss, logits, labels[rows])
-
     keeper = Keeper(
         device,
         config,
@@ -148,6 +131,43 @@ def fit(
                 watch(epoch + 1, validation)
     keeper.record_cost()
     return evaluation
+
+
+def make_train_step(
+    device: Device,
+    network: Network,
+    optimizer: torch.optim.Optimizer,
+    pipeline: Pipeline,
+    images: UInt8[Tensor, "n side side 3"],
+    labels: Int[Tensor, " n"],
+    label_smoothing: float,
+) -> Step:
+    """An update as one graph, from rows of pictures that lie on the device to sums that stay there.
+
+    Returns:
+        A function of the sums so far, the rows of a batch, their views, and the learning rate of each group of
+        parameters; it returns the new sums, see `batch_sums`.
+    """
+
+    @device.compiled
+    def train_step(
+        sums: Float[Tensor, " 3"],
+        rows: Int[Tensor, " batch"],
+        views: Float[Tensor, "batch 8"],
+        rates: Float[Tensor, " groups"],
+    ) -> Float[Tensor, " 3"]:
+        set_rates(optimizer, rates)
+        network.train()
+        inputs, expected = pipeline.inputs(images[rows], views), labels[rows]
+        with device.autocast():
+            logits = network(inputs).float()
+        loss = F.cross_entropy(logits, expected, label_smoothing=label_smoothing)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        return sums + batch_sums(loss, logits, expected)
+
+    return train_step
 
 
 def batch_sums(
