@@ -106,6 +106,14 @@ def test_missing_values_are_filled_from_the_past_only(tmp_path):
     assert any("1 days without a close" in note for note in repairs)
 
 
+def test_a_half_day_is_a_trading_day_like_any_other(tmp_path):
+    """The exchange closed at one o'clock: a third of the volume, hardly a range, and a price as good as any."""
+    half = "2020-01-07,10.0,10.05,9.98,10.02,10.02,90"
+    frame, repairs = load_one(write(tmp_path / "A.csv", *DAYS, half))
+    assert frame.iloc[-1].tolist() == [10.0, 10.05, 9.98, 10.02, 10.02, 90.0]
+    assert repairs == ()
+
+
 def test_an_unadjusted_split_is_undone_and_a_crash_is_not(tmp_path):
     calm = [f"2020-01-{day:02},100,101,99,100,1000" for day in range(1, 11)]
     after = [f"2020-01-{day:02},25,25.2,24.8,25,4000" for day in range(11, 21)]

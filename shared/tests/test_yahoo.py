@@ -41,6 +41,22 @@ def test_prices_as_yahoo_gives_them(server):
     assert prices.source == "Yahoo Finance: ABC, XYZ, 2020-01-01 to 2020-02-01"
 
 
+def test_what_yahoo_gives_is_cleaned_as_files_are(server):
+    """A day without prices, the last day once more with the closing quote, and a half day before it."""
+    server.prices["ABC"] = [
+        *DAYS,
+        ("2020-01-07", None, None, None, None, None, None),
+        ("2020-01-08", 10.0, 10.1, 9.9, 10.0, 5.0, 30),
+        ("2020-01-09", 10.0, 10.4, 9.8, 10.1, 5.05, 250),
+        ("2020-01-09T06:30", 10.0, 10.4, 9.8, 10.2, 5.10, 400),
+    ]
+    prices = fetch_prices(["ABC"], **PERIOD)
+    frame = prices.frames["ABC"]
+    assert [day.day for day in frame.index] == [2, 3, 6, 8, 9]
+    assert frame["close"].tolist() == [10.5, 11.0, 10.0, 10.0, 10.2]
+    assert frame["volume"].tolist()[-2:] == [30, 400]
+
+
 def test_what_was_fetched_is_kept_and_a_damaged_copy_is_fetched_again(server):
     first = fetch_prices(["ABC"], **PERIOD)
     asked = server.requests
