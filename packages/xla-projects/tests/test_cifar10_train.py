@@ -52,6 +52,7 @@ def test_a_run_compiles_one_graph_to_train_and_one_to_evaluate(uninterrupted, co
     assert compiled["first"] == 2
     cost = read_summary(uninterrupted)["cost"]
     assert cost["compilations"] == 2
+    assert 0 < cost["compile_seconds"] < cost["train_seconds"]
     assert cost.keys() >= {"train_seconds", "examples_per_second", "parameters", "device", "devices", "precision"}
 
 

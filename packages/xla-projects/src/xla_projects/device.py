@@ -111,10 +111,19 @@ def fetch(tensor: Tensor) -> np.ndarray:
 
 def compilations() -> int:
     """How many graphs this process has compiled, by torch_xla's own count."""
+    return _compile_time()[0]
+
+
+def compile_seconds() -> float:
+    """How long this process has been compiling them."""
+    return _compile_time()[1]
+
+
+def _compile_time() -> tuple[int, float]:
     from torch_xla.debug import metrics
 
     measured = metrics.metric_data("CompileTime")
-    return 0 if measured is None else int(measured[0])
+    return (0, 0.0) if measured is None else (int(measured[0]), measured[1] / 1e9)
 
 
 def start_device(config: XlaConfig) -> Device:

@@ -19,7 +19,7 @@ from dl_shared.progress import progress, say
 from dl_shared.runs import Run
 from xla_projects import checkpoints
 from xla_projects.config import XlaConfig
-from xla_projects.device import Device, compilations, fetch
+from xla_projects.device import Device, compilations, compile_seconds, fetch
 from xla_projects.processes import on_any_host
 
 
@@ -74,7 +74,7 @@ class Keeper:
         self.at = Position()
         self.zeros = np.zeros(sums, np.float32)
         self.sums = device.put(self.zeros)
-        self.compiled_before = compilations()
+        self.compiled_before = compilations(), compile_seconds()
         self.last, self.best = (run.checkpoints / f"{name}.safetensors" for name in ("last", "best"))
         if run.resumed and self.last.exists():
             self._take_up()
@@ -195,5 +195,6 @@ class Keeper:
             device=f"{device.kind.lower()} (XLA)",
             devices=device.count,
             precision=self.config.precision,
-            compilations=compilations() - self.compiled_before,
+            compilations=compilations() - self.compiled_before[0],
+            compile_seconds=compile_seconds() - self.compiled_before[1],
         )
