@@ -15,3 +15,11 @@ install_import_hook(("dl_shared", "dl_architectures"), "beartype.beartype")
 @pytest.fixture(autouse=True, scope="session")
 def _own_cache(tmp_path_factory):
     os.environ["DL_CACHE_DIR"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session")
+def few_images(tmp_path_factory):
+    """A folder of pictures of ten classes."""
+    from dl_shared.testing import write_few_images  # not before the hook
+
+    return write_few_images(tmp_path_factory.mktemp("few"))

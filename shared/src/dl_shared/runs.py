@@ -123,6 +123,21 @@ def read_history(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
+def log_row(path: Path, *, step: int, epoch: float | int, split: str, **values: SupportsFloat) -> None:
+    """Append one row to the metrics.jsonl of a folder; a value that is not finite is written as null."""
+    finite = {name: float(value) if math.isfinite(value) else None for name, value in values.items()}
+    with (path / "metrics.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"step": step, "epoch": epoch, "split": split, **finite}) + "\n")
+
+
+def rewind_history(path: Path, step: int) -> None:
+    """Forget the rows after `step`: those of work that a kill has undone."""
+    from dl_shared.files import write_text
+
+    kept = [json.dumps(row) + "\n" for row in read_history(path) if row["step"] <= step]
+    write_text(path / "metrics.jsonl", "".join(kept))
+
+
 def resume_command(summary: Mapping[str, Any], path: Path) -> str:
     """What a person types to go on with the run of that summary."""
     return shlex.join([str(summary.get("project") or path.name), summary.get("verb", "train"), "--resume", str(path)])
@@ -299,9 +314,7 @@ class Run:
 
     def log(self, *, step: int, epoch: float | int, split: str, **values: SupportsFloat) -> None:
         """Append one row to metrics.jsonl; a value that is not finite is written as null."""
-        finite = {name: float(value) if math.isfinite(value) else None for name, value in values.items()}
-        with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": step, "epoch": epoch, "split": split, **finite}) + "\n")
+        log_row(self.path, step=step, epoch=epoch, split=split, **values)
 
     def history(self) -> list[dict[str, Any]]:
         """The rows logged so far, oldest first."""
@@ -309,10 +322,7 @@ class Run:
 
     def rewind(self, step: int) -> None:
         """Forget the rows after `step`: those of work that a kill has undone."""
-        from dl_shared.files import write_text
-
-        kept = [json.dumps(row) + "\n" for row in self.history() if row["step"] <= step]
-        write_text(self.path / "metrics.jsonl", "".join(kept))
+        rewind_history(self.path, step)
 
     def record_data(self, *, source: str, fingerprint: str, rows: Mapping[str, int], **more: Any) -> None:
         """Write down what the run learns from.

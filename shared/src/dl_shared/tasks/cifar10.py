@@ -24,7 +24,7 @@ from dl_shared.report import write_page
 from dl_shared.runs import Run, read_summary
 from dl_shared.tasks.evaluation import save_evaluation
 
-__all__ = ["Data", "Split", "classify", "evaluate", "load", "record_data", "report"]
+__all__ = ["Data", "Split", "classify", "evaluate", "load", "record_data", "report", "score_test"]
 
 SIDE = 32  # pixels of an image's height and width
 
@@ -109,7 +109,7 @@ def report(
     Raises:
         ValueError: if rows are missing, not finite, or not probabilities.
     """
-    metrics = _metrics(data, test_probabilities)
+    metrics = score_test(data, test_probabilities)
     if validation_probabilities is not None:
         metrics["validation"] = score(data.validation.labels, validation_probabilities, data.class_names)
     run.update("metrics", **metrics)
@@ -120,7 +120,12 @@ def report(
 
 
 def classify(
-    run_path: Path, paths: Sequence[Path], predict: Callable[[np.ndarray], np.ndarray]
+    run_path: Path,
+    paths: Sequence[Path],
+    predict: Callable[[np.ndarray], np.ndarray],
+    *,
+    class_names: Sequence[str] = (),
+    shape: tuple[int, int] = (SIDE, 3),
 ) -> list[dict[str, Any]]:
     """One row for each image file, in the order given: the likeliest class, and the probability of each.
 
@@ -128,15 +133,17 @@ def classify(
         run_path: the run directory.
         paths: of any size; they are cut and shrunk to what was learned from.
         predict: takes uint8 images `(n, height, width, channels)`, returns probabilities `(n, classes)`.
+        class_names: the run's own unless given.
+        shape: height, and channels, of what was learned from.
 
     Raises:
         InputError: if a file is no image.
     """
-    names = read_summary(run_path)["data"]["class_names"]
+    names = class_names or read_summary(run_path)["data"]["class_names"]
     return [
         {"file": str(path), "predicted": names[int(row.argmax())], "confidence": float(row.max())}
         | {f"p({name})": float(value) for name, value in zip(names, row, strict=True)}
-        for path, row in zip(paths, predict(read_image_files(paths, SIDE)), strict=True)
+        for path, row in zip(paths, predict(read_image_files(paths, *shape)), strict=True)
     ]
 
 
@@ -165,13 +172,14 @@ def evaluate(
             f"{source} has the classes {', '.join(data.class_names)}, the run knows {', '.join(known)}: "
             "evaluate on data of the same classes"
         )
-    metrics = _metrics(data, predict(data.test.images))
+    metrics = score_test(data, predict(data.test.images))
     described = {"source": data.source, "fingerprint": data.fingerprint, "rows": {"test": len(data.test)}}
     save_evaluation(run_path, data=described, metrics=metrics)
     return metrics
 
 
-def _metrics(data: Data, test_probabilities: np.ndarray) -> dict[str, Any]:
+def score_test(data: Data, test_probabilities: Float[np.ndarray, "test classes"]) -> dict[str, Any]:
+    """Scores of the test part, beside baseline and optimum."""
     classes = len(data.class_names)
     test = score(data.test.labels, test_probabilities, data.class_names)
     linear = pixel_probabilities(data.train, data.test.images, classes)

@@ -1,0 +1,283 @@
+"""One cell of the grid: a network trained on a data set with a seed; the step, the loop, and what is kept of it.
+
+A cell's folder has metrics.jsonl, checkpoints, and at the end predictions.npy and result.json, which makes it finished.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from dl_architectures import checkpoints
+from dl_architectures.cnn_compare.config import Cell, Config
+from dl_architectures.cnn_compare.data import Normalisation, TrainImages
+from dl_architectures.cnn_compare.networks import make_network
+from dl_architectures.cnn_compare.networks.classifier import Classifier
+from dl_architectures.devices import describe_device
+from dl_shared.errors import InputError
+from dl_shared.files import atomic_path, write_json
+from dl_shared.metrics.classification import score
+from dl_shared.runs import log_row, rewind_history
+from dl_shared.tasks import cifar10
+
+PREDICTED_AT_ONCE = 500
+MEASURED_STEPS = 3  # after one that is not counted, to fit a budget of seconds
+Stop = Callable[[], bool]
+
+
+class Stopped(Exception):  # noqa: N818 (no error)
+    """The cell was asked to stop, and is saved."""
+
+
+@dataclass
+class Position:
+    """Where a training stands: all that a checkpoint holds beside weights and optimizer."""
+
+    steps: int
+    """Of the whole training."""
+    step: int = 0
+    train_seconds: float = 0.0
+    sums: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
+    """Of the epoch so far: loss (nats), right answers, images."""
+    best: float = -1.0
+    """Validation accuracy."""
+
+
+def train_cell(config: Config, cell: Cell, folder: Path, data: cifar10.Data, device: torch.device, stop: Stop) -> None:
+    """Train to the end, from the last checkpoint if there is one; then test once.
+
+    Args:
+        config: of the comparison.
+        cell: of it.
+        folder: of the cell.
+        data: its data set.
+        device: that trains.
+        stop: asked after each update.
+
+    Raises:
+        Stopped: if asked to stop.
+        InputError: if there are fewer images than a batch, or the loss is no longer finite.
+    """
+    training = Training(config, cell, folder, data, device)
+    while training.at.step < training.at.steps:
+        training.epoch(training.at.step // len(training.train), stop)
+    network, normalise, validation = load_network(folder, cell, device)
+    probabilities = predict_probabilities(network, normalise, data.test.images)
+    with atomic_path(folder / "predictions.npy") as temporary, temporary.open("wb") as file:
+        np.save(file, probabilities, allow_pickle=False)
+    test = score(data.test.labels, probabilities, data.class_names)
+    write_json(folder / "result.json", training.result() | {"validation": validation, "test": test})
+    training.last.unlink()
+
+
+class Training:
+    """A cell in progress, which can be saved after any update and taken up from there, bit for bit on a CPU."""
+
+    def __init__(self, config: Config, cell: Cell, folder: Path, data: cifar10.Data, device: torch.device) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        torch.manual_seed(cell.seed)  # the initial weights
+        self.config, self.cell, self.folder, self.data, self.device = config, cell, folder, data, device
+        self.train = TrainImages(data.train, device, cell.dataset, config, cell.seed)
+        if len(self.train) == 0:
+            raise InputError(f"{len(data.train)} training images make no batch of {config.batch_size}")
+        self.scale = Normalisation.measure(data.train.images)
+        self.normalise = Normalisation(self.scale[0], self.scale[1], device)
+        self.network = make_network(
+            cell.architecture, channels=data.train.images.shape[3], classes=len(data.class_names)
+        ).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.optimizer = make_optimizer(self.network, config)
+        self.last, self.best = folder / "last.safetensors", folder / "best.safetensors"
+        if self.last.exists():
+            parts, values = checkpoints.load(self.last)
+            checkpoints.restore(self.last, parts, self.network, self.optimizer)
+            self.at = Position(**values)
+            rewind_history(folder, self.at.step)
+        else:
+            self.at = Position(steps=self._steps())
+            rewind_history(folder, 0)
+        self.sums = torch.tensor(self.at.sums, device=device)
+        self.clock = self.saved = time.perf_counter()
+
+    def _steps(self) -> int:
+        """Updates that epochs ask for, or that fit the seconds."""
+        config, steps = self.config, self.config.epochs * len(self.train)
+        if not config.budget_seconds:
+            return steps
+        plan = self.train.plan(0)
+        batch = self.train.batch(*(part[: config.batch_size] for part in plan))
+        trial = make_network(self.cell.architecture, channels=self.train.images.shape[3], classes=self.network.classes)
+        trial = trial.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        optimizer = make_optimizer(trial, config)
+        for number in range(1 + MEASURED_STEPS):
+            if number == 1:
+                begun = time.perf_counter()
+            float(train_step(trial, optimizer, self.normalise, batch, config)[0])  # waits for the device
+        each = (time.perf_counter() - begun) / MEASURED_STEPS
+        return max(1, min(steps, int(config.budget_seconds / each)))
+
+    def epoch(self, epoch: int, stop: Stop) -> None:
+        """The updates of an epoch that are still to be made, and its validation."""
+        config, at, size = self.config, self.at, self.config.batch_size
+        plan = self.train.plan(epoch)
+        first = epoch * len(self.train)
+        end = min(first + len(self.train), at.steps)
+        self.network.train()
+        for step in range(at.step, end):
+            own = slice((step - first) * size, (step - first + 1) * size)
+            rate = config.learning_rate * share_of_peak(step, at.steps, config.warmup)
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
+            _draw_by_step(self.cell.seed, step)
+            batch = self.train.batch(*(part[own] for part in plan))
+            self.sums += train_step(self.network, self.optimizer, self.normalise, batch, config)
+            at.step += 1
+            if at.step < end:  # the last is saved with its validation, or resuming would skip that
+                self._pause(stop)
+        self._validate()
+        self._pause(stop, now=True)
+
+    def _pause(self, stop: Stop, *, now: bool = False) -> None:
+        """Save if it is time; stop if asked to."""
+        stopping = stop()
+        if stopping or now or time.perf_counter() - self.saved >= self.config.checkpoint_seconds:
+            self.at.sums = self.sums.tolist()  # waits for the device
+            self.saved = time.perf_counter()
+            self.at.train_seconds += self.saved - self.clock
+            self.clock = self.saved
+            checkpoints.save(self.last, asdict(self.at), self.network, self.optimizer)
+        if stopping:
+            raise Stopped
+
+    def _validate(self) -> None:
+        """Score, log, and keep the weights if they are the best."""
+        at, part = self.at, self.data.validation
+        loss, trained_right, images = self.sums.tolist()
+        if not math.isfinite(loss):
+            raise InputError("the loss is no longer finite; take a lower --learning-rate")
+        at.train_seconds += time.perf_counter() - self.clock
+        probabilities = predict_probabilities(self.network, self.normalise, part.images)
+        right = probabilities.argmax(axis=1) == part.labels
+        chosen = np.take_along_axis(probabilities, part.labels[:, None], axis=1)
+        validation = {"loss": float(-np.log(np.maximum(chosen, 1e-12)).mean()), "accuracy": float(right.mean())}
+        train = {"loss": loss / images, "accuracy": trained_right / images}
+        for split, scores in (("train", train), ("validation", validation)):
+            log_row(self.folder, step=at.step, epoch=at.step / len(self.train), split=split, **scores)
+        self.sums.zero_()
+        if validation["accuracy"] > at.best:
+            at.best = validation["accuracy"]
+            kept = {
+                "validation": validation,
+                "scale": self.scale,
+                "shape": [self.network.channels, self.network.classes],
+            }
+            checkpoints.save(self.best, kept, self.network)
+        self.clock = time.perf_counter()  # what validation took is no training
+
+    def result(self) -> dict[str, Any]:
+        """What the training was, and what it took."""
+        at = self.at
+        return {
+            "dataset": self.cell.dataset,
+            "architecture": self.cell.architecture,
+            "seed": self.cell.seed,
+            "parameters": sum(param.numel() for param in self.network.parameters()),
+            "flops": count_flops(self.network, self.data.test.images[:1], self.normalise),
+            "steps": at.steps,
+            "epochs": at.steps / len(self.train),
+            "train_seconds": at.train_seconds,
+            "images_per_second": at.steps * self.config.batch_size / at.train_seconds,
+            "device": describe_device(self.device),
+            "precision": self.config.precision,
+        }
+
+
+def load_network(folder: Path, cell: Cell, device: torch.device) -> tuple[Classifier, Normalisation, dict[str, float]]:
+    """The network of a cell's best epoch, what prepares images for it, and its validation scores.
+
+    Raises:
+        InputError: if the cell has no checkpoint yet, or it is damaged.
+    """
+    path = folder / "best.safetensors"
+    parts, values = checkpoints.load(path)
+    try:
+        channels, classes = values["shape"]
+        network = make_network(cell.architecture, channels=channels, classes=classes)
+        mean, std = values["scale"]
+        normalise = Normalisation(mean, std, device)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path} is damaged: {error}") from None
+    checkpoints.restore(path, parts, network)
+    network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network, normalise, values["validation"]
+
+
+def train_step(
+    network: Classifier,
+    optimizer: torch.optim.Optimizer,
+    normalise: Normalisation,
+    batch: tuple[UInt8[Tensor, "batch height width channels"], Int[Tensor, " batch"]],
+    config: Config,
+) -> Float[Tensor, " 3"]:
+    """One update; returns loss, right answers and images of the batch."""
+    images, labels = batch
+    with torch.autocast(images.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
+        heads = network.heads(normalise(images))
+    losses = [
+        weight * F.cross_entropy(logits.float(), labels, label_smoothing=config.label_smoothing)
+        for weight, logits in heads
+    ]
+    optimizer.zero_grad()
+    torch.stack(losses).sum().backward()
+    optimizer.step()
+    logits = heads[0][1]
+    count = torch.full_like(losses[0], len(labels))
+    return torch.stack([losses[0].detach() * count, (logits.argmax(1) == labels).sum().to(count), count])
+
+
+def make_optimizer(network: Classifier, config: Config) -> torch.optim.AdamW:
+    """AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101); biases and normalisations do not decay."""
+    params = list(network.parameters())
+    groups = [
+        {"params": [param for param in params if param.ndim > 1], "weight_decay": config.weight_decay},
+        {"params": [param for param in params if param.ndim == 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
+
+
+def share_of_peak(step: int, steps: int, warmup: float) -> float:
+    """Of the learning rate: a straight line up, and one down to nearly zero."""
+    return float(np.interp(step + 1, [0, warmup * steps, steps + 1], [0.0, 1.0, 0.0]))
+
+
+@torch.inference_mode()
+def predict_probabilities(
+    network: Classifier, normalise: Normalisation, images: UInt8[np.ndarray, "n height width channels"]
+) -> Float[np.ndarray, "n classes"]:
+    """Of each class, for each image; in float32, whatever the training was in."""
+    network.eval()
+    device = next(network.parameters()).device
+    chunks = torch.from_numpy(images).split(PREDICTED_AT_ONCE)
+    return np.concatenate([network(normalise(chunk.to(device))).softmax(1).cpu().numpy() for chunk in chunks])
+
+
+def count_flops(
+    network: Classifier, image: UInt8[np.ndarray, "1 height width channels"], normalise: Normalisation
+) -> int:
+    """Operations of one image forward, a product and a sum counted as two."""
+    with FlopCounterMode(display=False) as counter:
+        predict_probabilities(network, normalise, image)
+    return int(counter.get_total_flops())
+
+
+def _draw_by_step(seed: int, step: int) -> None:
+    """Dropout draws from torch's own generator: let it draw a function of the update, also after a resumption."""
+    torch.manual_seed(int(np.random.SeedSequence((seed, step)).generate_state(1)[0]))

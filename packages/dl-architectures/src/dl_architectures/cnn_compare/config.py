@@ -1,0 +1,128 @@
+"""What may vary in a comparison, and its presets; imports no framework, so that --help is instant."""
+
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import ClassVar, Literal
+
+from dl_architectures.cnn_compare.names import ARCHITECTURES, DATASETS, VARIANTS
+from dl_shared.config import TrainConfig
+
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """What is done to training images."""
+
+    crop: int
+    """Pixels by which an image is shifted at most, in each direction."""
+    flip: bool
+    """Mirror every other image."""
+
+
+# Digits are not mirrored: a mirrored 2 is no digit. Clothes lie in the middle of the picture, as digits do.
+AUGMENTATIONS = {
+    "mnist": Augmentation(crop=2, flip=False),
+    "fashion_mnist": Augmentation(crop=2, flip=True),
+    "cifar10": Augmentation(crop=4, flip=True),
+}
+
+
+@dataclass(frozen=True, order=True)
+class Cell:
+    """One training of the grid."""
+
+    seed: int
+    dataset: str
+    architecture: str
+
+    @property
+    def folder(self) -> PurePath:
+        """Within the run."""
+        return PurePath("cells", self.dataset, self.architecture, f"seed-{self.seed}")
+
+    def __str__(self) -> str:
+        return f"{self.architecture} on {self.dataset}, seed {self.seed}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(TrainConfig):
+    """Options of `dl-cnn-compare train`. One recipe for all cells; the defaults are that for a GPU."""
+
+    changeable: ClassVar[frozenset[str]] = TrainConfig.changeable | {"jobs", "threads"}
+
+    data: str = "hub"
+    """`sample`, `hub`, or a folder that holds a folder for each data set, named as the data set."""
+    datasets: tuple[str, ...] = DATASETS
+    """mnist, fashion_mnist, cifar10."""
+    architectures: tuple[str, ...] = (ALL,)
+    """lenet, alexnet, vgg11, vgg16, googlenet, resnet18, resnet20, xception; `all` is one of each."""
+    seeds: int = 3
+    """Trainings of each cell, that differ in initial weights and the order of the data."""
+    epochs: int = 40
+    """Passes over the training images."""
+    budget_seconds: float = 0.0
+    """Of training, for each cell: as many updates as fit, by a measurement before the first; 0 lets `epochs` say."""
+    batch_size: int = 256
+    """Images per update."""
+    precision: Literal["fp32", "bf16"] = "bf16"
+
+    learning_rate: float = 2e-3
+    """Of AdamW, at its peak."""
+    weight_decay: float = 0.05
+    """Times the learning rate; of filters and matrices only."""
+    warmup: float = 0.2
+    """Share of the updates in which the learning rate rises; in the others it falls to zero."""
+    label_smoothing: float = 0.1
+    """Share of each label spread evenly over all classes, in training only."""
+    augment: bool = True
+    """Shift training images, and mirror those that have no direction."""
+    validation_fraction: float = 0.1
+    """Of the training images, class by class: they choose the epoch."""
+    checkpoint_seconds: float = 60.0
+    """At most this much work of a cell is lost by a kill."""
+
+    jobs: int = 1
+    """Cells trained at the same time, each in a process of its own, and on a GPU of its own where there are several."""
+    threads: int = 0
+    """CPU cores for each of them; 0 shares out what there is."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name, known in (("datasets", DATASETS), ("architectures", (*VARIANTS, ALL))):
+            given = getattr(self, name)
+            if unknown := [one for one in given if one not in known]:
+                raise ValueError(f"{name} must be of {', '.join(known)}; got {', '.join(unknown)}")
+            if not given or len(set(given)) < len(given):
+                raise ValueError(f"{name} must name at least one, each once")
+        for name in ("seeds", "jobs"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("budget_seconds", "weight_decay", "checkpoint_seconds", "threads"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+        if self.learning_rate <= 0:
+            raise ValueError(f"learning_rate must be positive, got {self.learning_rate}")
+        for name in ("warmup", "label_smoothing"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 0 and below 1, got {getattr(self, name)}")
+        if not 0 < self.validation_fraction < 1:
+            raise ValueError(f"validation_fraction must be between 0 and 1, got {self.validation_fraction}")
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """All trainings; the first seed of each comes first, so that there is a whole table early."""
+        names = ARCHITECTURES if ALL in self.architectures else self.architectures
+        return tuple(
+            Cell(seed, dataset, architecture)
+            for seed in range(self.seed, self.seed + self.seeds)
+            for dataset in self.datasets
+            for architecture in names
+        )
+
+
+PRESETS = {
+    "full": Config(),
+    # Five minutes on two cores for all of the grid; meant for `--data sample`.
+    "quick": Config(data="sample", seeds=1, epochs=4, batch_size=128, budget_seconds=8.0),
+}
