@@ -28,7 +28,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-# Not torch.nn: importing torch_xla puts a GRU there that takes no batch_first and works on no other device.
+# Not torch.nn: importing torch_xla puts a GRU there that works on no other device.
 from torch.nn.modules import rnn
 
 from xla_projects.replay import Replayed
