@@ -25,12 +25,13 @@ def label_shares(lines: Mapping[str, Sequence[Point]], metric: str) -> Figure:
         shares, values, intervals = zip(*points, strict=True)
         low, high = np.array(intervals).T
         axes.fill_between(shares, low, high, color=color, alpha=0.2, linewidth=0)
+        axes.vlines(shares, low, high, color=color, alpha=0.5, linewidth=3)  # a single share has no band
         axes.plot(shares, values, "o-", color=color, label=literal(name))
     axes.set_xscale("log")
     ticks = sorted({share for points in lines.values() for share, *_ in points})
     axes.set_xticks(ticks, [f"{100 * share:g} %" for share in ticks])
     axes.minorticks_off()
-    axes.set_xlabel("share of the training labels; band: 95 % interval of the test")
+    axes.set_xlabel("share of the training labels; bars: 95 % interval of the test")
     axes.set_ylabel(literal(metric))
     axes.legend()
     return fig
