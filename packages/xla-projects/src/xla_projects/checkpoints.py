@@ -22,8 +22,8 @@ def weights(model: nn.Module) -> Arrays:
     return {name: fetch(tensor) for name, tensor in model.state_dict().items()}
 
 
-def load_weights(device: Device, path: Path, model: nn.Module, arrays: Mapping[str, np.ndarray]) -> None:
-    """Put weights from `path` into a model on the device.
+def load_weights(device: Device | None, path: Path, model: nn.Module, arrays: Mapping[str, np.ndarray]) -> None:
+    """Put weights from `path` into a model on the device, or on the host where none is given.
 
     Raises:
         InputError: if they are those of another model.
@@ -32,7 +32,7 @@ def load_weights(device: Device, path: Path, model: nn.Module, arrays: Mapping[s
     if own.keys() != arrays.keys() or any(own[name].shape != array.shape for name, array in arrays.items()):
         raise InputError(f"{path} holds the weights of another model than the options describe")
     for name, tensor in own.items():
-        tensor.data = device.put(arrays[name])
+        tensor.data = torch.from_numpy(arrays[name]) if device is None else device.put(arrays[name])
 
 
 def optimizer_arrays(optimizer: torch.optim.Optimizer) -> Arrays:

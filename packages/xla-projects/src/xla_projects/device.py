@@ -72,6 +72,14 @@ class Device:
             spmd.mark_sharding(tensor, self.mesh, (AXIS if split else None, *[None] * (tensor.ndim - 1))[: tensor.ndim])
         return tensor
 
+    def whole(self, tensor: Tensor) -> Tensor:
+        """Within a compiled call: let each device have all of a result; fetching one that is split is compiled anew."""
+        if self.mesh is not None:
+            from torch_xla.distributed import spmd
+
+            spmd.mark_sharding(tensor, self.mesh, (None,) * tensor.ndim)
+        return tensor
+
     def to(self, module: Module) -> Module:
         """Move a module; every device has all of it."""
         return module._apply(lambda tensor: self.put(tensor.detach()))  # what `module.to` does, by our way

@@ -1,0 +1,1 @@
+"""Sentiment of film reviews with a fine-tuned transformer, in PyTorch/XLA."""

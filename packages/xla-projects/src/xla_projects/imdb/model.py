@@ -1,0 +1,161 @@
+"""The network, which reads several reviews in one row, and its tokenizer; found, described, and read again.
+
+The encoder is that of transformers for the model's family: BERT (Devlin et al. 2019, arXiv:1810.04805) and kin. Weights
+are read as safetensors, and no code comes with them.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModel, AutoTokenizer, BertConfig, PreTrainedTokenizerFast
+from transformers.utils import logging
+
+from dl_shared.data import text_models
+from dl_shared.data.backbones import embedded_folder, find_backbone
+from dl_shared.data.reviews import CLASSES
+from dl_shared.data.word_pieces import SPECIAL, small_bert, train_word_pieces
+from dl_shared.errors import InputError
+from dl_shared.progress import say
+from xla_projects.imdb.config import EMBEDDED, SCRATCH, Config
+
+# Those whose positions are given with the tokens; others count them by themselves, through all reviews of a row.
+FAMILIES = ("bert", "distilbert", "roberta", "xlm-roberta", "camembert", "electra")
+
+Tokenizer = PreTrainedTokenizerFast
+
+logging.set_verbosity_error()  # it reports the pooler that is not used, and texts that are cut later
+logging.disable_progress_bar()
+
+
+class Network(nn.Module):
+    """An encoder, and a linear layer on the first token of each review, [CLS].
+
+    Args:
+        encoder: of transformers, with attention that takes any mask ("eager").
+    """
+
+    def __init__(self, encoder: Any) -> None:
+        super().__init__()
+        if hasattr(encoder, "pooler"):
+            encoder.pooler = None  # it would read the first review of a row only
+        self.encoder = encoder
+        self.layers = int(encoder.config.num_hidden_layers)
+        self.first_position = text_models.first_position(encoder.config)
+        self.dropout = nn.Dropout(text_models.hidden_dropout(encoder.config))
+        self.classifier = nn.Linear(encoder.config.hidden_size, len(CLASSES))
+        nn.init.normal_(self.classifier.weight, std=0.02)
+        nn.init.zeros_(self.classifier.bias)
+
+    def forward(
+        self,
+        input_ids: Int[Tensor, "rows length"],
+        segments: Int[Tensor, "rows length"],
+        positions: Int[Tensor, "rows length"],
+        starts: Int[Tensor, "rows places"],
+    ) -> Float[Tensor, "rows places 2"]:
+        """Logits of each review; those of a free place mean nothing. For the arguments, see `packing.Packed`."""
+        output = self.encoder(
+            input_ids=input_ids,
+            position_ids=positions + self.first_position,
+            attention_mask=within_segments(segments),
+        )
+        hidden = output.last_hidden_state
+        first = hidden.gather(1, starts.unsqueeze(-1).expand(-1, -1, hidden.shape[-1]))
+        return self.classifier(self.dropout(first))
+
+
+def within_segments(segments: Int[Tensor, "rows length"]) -> Float[Tensor, "rows 1 length length"]:
+    """What is added to attention scores, so that tokens attend to their own review alone (Krell et al. 2021)."""
+    others = segments[:, None, :, None] != segments[:, None, None, :]
+    return others * torch.finfo(torch.float32).min
+
+
+def load_pretrained(config: Config, texts: list[str]) -> tuple[Network, Tokenizer]:
+    """The network before its first step, its classifier new, and the tokenizer; on the host.
+
+    Args:
+        config: `model`, `layers` and the dropouts are read.
+        texts: of the training part, from which `scratch` takes its vocabulary.
+
+    Raises:
+        InputError: if the model cannot be found, read, packed or cut to so many layers, has too few positions, or its
+            tokenizer is of another model.
+    """
+    torch.manual_seed(config.seed)  # what is new gets its first weights
+    if config.model == SCRATCH or (config.model == EMBEDDED and config.data == "sample" and embedded_folder() is None):
+        if config.model == EMBEDDED:
+            say("the embedded model is not installed: a small one is trained from scratch instead")
+        return _untrained(config, texts)
+    found = find_backbone(config.model)
+    trusted: Any = {"trust_remote_code": False, "local_files_only": found.offline}
+    with text_models.explaining(f"the model {found.name}"):
+        options = AutoConfig.from_pretrained(found.source, **trusted)
+        _adapt(options, config)
+        tokenizer: Any = AutoTokenizer.from_pretrained(found.source, **trusted)
+        encoder, info = AutoModel.from_pretrained(
+            found.source,
+            config=options,
+            attn_implementation="eager",
+            use_safetensors=True,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+            dtype=torch.float32,
+            **trusted,
+        )
+    fresh = [*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])]
+    text_models.check_weights(fresh, found.name)
+    text_models.check_tokenizer(tokenizer, options.vocab_size, found.name)
+    return Network(encoder), tokenizer
+
+
+def save_description(run: Path, network: Network, tokenizer: Tokenizer) -> None:
+    """Write configuration and tokenizer, all that beside the weights is needed to predict."""
+    text_models.save_description(run / "model", network.encoder.config, tokenizer)
+
+
+def load_description(run: Path) -> tuple[Network, Tokenizer]:
+    """The network of a run with weights still to be filled in, and its tokenizer; on the host.
+
+    Raises:
+        InputError: if they are missing or damaged.
+    """
+    folder = run / "model"
+    if not folder.is_dir():
+        raise InputError(f"{run} has no folder model/; was the run stopped before it began?")
+    with text_models.explaining(str(folder)):
+        options = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        network = Network(AutoModel.from_config(options, attn_implementation="eager"))
+    text_models.check_tokenizer(tokenizer, options.vocab_size, str(folder))
+    return network, tokenizer
+
+
+def _untrained(config: Config, texts: list[str]) -> tuple[Network, Tokenizer]:
+    """A small BERT that has learned nothing, for machines without a pretrained one."""
+    pieces = train_word_pieces(texts)
+    options = BertConfig(**small_bert(pieces.get_vocab_size(), config.max_length))
+    _adapt(options, config)
+    length = options.max_position_embeddings
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=pieces, model_max_length=length, **SPECIAL)
+    return Network(AutoModel.from_config(options, attn_implementation="eager")), tokenizer
+
+
+def _adapt(options: Any, config: Config) -> None:
+    """What a run changes in the model's own configuration, and what it needs of it."""
+    if options.model_type not in FAMILIES:
+        raise InputError(
+            f"a {options.model_type} model cannot read several reviews in a row; give --model one of the families"
+            f" {', '.join(FAMILIES)}"
+        )
+    text_models.adapt(options, layers=config.layers, dropout=config.dropout, attention_dropout=config.attention_dropout)
+    longest = text_models.longest_input(options)
+    if config.max_length > longest:
+        raise InputError(f"the model reads {longest} tokens; --max-length {config.max_length} asks more")
+    if config.frozen > options.num_hidden_layers + 1:
+        raise InputError(
+            f"the model has embeddings and {options.num_hidden_layers} layers; --frozen {config.frozen} leaves nothing"
+            " to learn"
+        )
