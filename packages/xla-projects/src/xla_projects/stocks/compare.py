@@ -60,7 +60,7 @@ def compare(config: Config, options: CompareOptions) -> list[dict[str, Any]]:
         seeds = [replace(recipe, seed=config.seed + turn) for turn in range(options.seeds)]
         found[name] = [Daily.of(whole, forecasts(one, data, whole, device)) for one in seeds]
         say(f"{name}: skill {', '.join(f'{run.skill:+.4f}' for run in found[name])}")
-    classical = {name: [Daily.of(whole, made)] for name, made in whole.baselines.items()}
+    classical = {name.replace("_", " "): [Daily.of(whole, made)] for name, made in whole.baselines.items()}
     rows = compare_recipes(found | classical, horizon=config.horizon)
     write_comparison(options.output, rows)
     say(f"table and picture are in {options.output}")

@@ -80,7 +80,7 @@ PRESETS = {
     "quick": Config(
         lookback=32,
         horizon=5,
-        epochs=12,
+        epochs=8,
         batch_size=32,
         features=("returns", "volume"),
         hidden=12,
