@@ -108,12 +108,11 @@ def test_a_run_begun_on_one_device_ends_on_four_as_it_would_on_one(training, tmp
     np.testing.assert_allclose(*tables, rtol=1e-4)
 
 
-@pytest.mark.parametrize("options", [{"cell": "gru"}, {"precision": "bf16"}], ids=["gru", "bf16"])
-def test_other_cells_and_formats_train_too(training, tmp_path, options):
-    run = train(small(training.options["data"], epochs=1, **options), runs_dir=tmp_path)
+def test_the_other_cell_and_the_other_format_train_too(training, tmp_path):
+    run = train(small(training.options["data"], epochs=1, cell="gru", precision="bf16"), runs_dir=tmp_path)
     summary = read_summary(run)
-    assert summary["cost"]["precision"] == options.get("precision", "fp32")
-    assert np.isfinite(summary["metrics"]["test"]["mae"])
+    assert summary["cost"]["precision"] == "bf16"
+    assert abs(summary["metrics"]["test"]["skill"]) < 0.2
 
 
 @pytest.mark.slow
