@@ -34,15 +34,13 @@ def heat_table(tables: Mapping[str, Rows]) -> Figure:
         for network, row in tables[name].items():
             shades[networks.index(network), column] = (row["accuracy"] - low) / (high - low) if high > low else 1.0
     axis.imshow(shades, cmap=SEQUENTIAL, vmin=0, vmax=1, aspect="auto")
-    for row, network in enumerate(networks):
-        for column, name in enumerate(sets):
-            if network in tables[name]:
-                found = tables[name][network]
-                color = "black" if shades[row, column] > LIGHT else "white"
-                low, high = found["accuracy_ci"]
-                axis.text(column, row - 0.12, f"{found['accuracy']:.2%}", ha="center", va="center", color=color)
-                text = f"{low:.2%} to {high:.2%}"
-                axis.text(column, row + 0.24, text, ha="center", va="center", color=color, fontsize=8)
+    for line, column in zip(*np.nonzero(np.isfinite(shades)), strict=True):
+        found = tables[sets[column]][networks[line]]
+        color = "black" if shades[line, column] > LIGHT else "white"
+        low, high = found["accuracy_ci"]
+        axis.text(column, line - 0.12, f"{found['accuracy']:.2%}", ha="center", va="center", color=color)
+        text = f"{low:.2%} to {high:.2%}"
+        axis.text(column, line + 0.24, text, ha="center", va="center", color=color, fontsize=8)
     axis.set_xticks(range(len(sets)), [literal(name) for name in sets])
     axis.set_yticks(range(len(networks)), [literal(name) for name in networks])
     axis.grid(visible=False)

@@ -112,7 +112,7 @@ def table(data: Data, rows: Sequence[Trained]) -> dict[str, dict[str, Any]]:
 
     `accuracy_ci` is the 95 % interval that other test images would give, `spread` that from the worst seed to the best.
     """
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     for one in rows:
         right = one.right(data)
         found[one.architecture] = {
@@ -172,7 +172,7 @@ def _metrics(
 ) -> dict[str, Any]:
     best = {name: next(iter(rows.values()))["accuracy"] for name, rows in tables.items()}
     baselines = {name: _baseline(sets[name]) for name in tables}
-    optima = [optimum["accuracy"] for name in tables if (optimum := sets[name].optimum) is not None]
+    optima = [known["accuracy"] for name in tables if (known := sets[name].optimum) is not None]
     accuracy, baseline = (float(np.mean(list(values.values()))) for values in (best, baselines))
     optimum = float(np.mean(optima)) if len(optima) == len(tables) else None
     return {
