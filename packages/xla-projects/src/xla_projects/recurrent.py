@@ -57,7 +57,7 @@ class _Scanned(nn.RNNBase):
             NotImplementedError: if the input is packed, or the layer has `proj_size`.
             RuntimeError, ValueError: if the shapes do not fit, as from `nn.LSTM` and `nn.GRU`.
         """
-        if getattr(input, "device", None) is not None and input.device.type != "xla":
+        if self.weight_ih_l0.device.type != "xla":
             return super().forward(input, hx)
         if not isinstance(input, Tensor) or self.proj_size:
             raise NotImplementedError("on an XLA device, pad sequences instead of packing them, and use no proj_size")
