@@ -37,10 +37,11 @@ def batches(shapes, **options):
     return Batches(TEXTS, LABELS, shapes, pad_id=0, **options)
 
 
+@pytest.mark.parametrize("pooling", ["mean", "first"])
 @pytest.mark.parametrize("family", list(FAMILIES))
-def test_a_packed_review_gets_the_same_logits_as_alone(family):
+def test_a_packed_review_gets_the_same_logits_as_alone(family, pooling):
     torch.manual_seed(0)
-    network = Network(AutoModel.from_config(FAMILIES[family], attn_implementation="eager"))
+    network = Network(AutoModel.from_config(FAMILIES[family], attn_implementation="eager"), pooling)
     packed = Judge(network, None)(batches(Shapes((24,), 4, True)))
     alone = [
         Judge(network, None)(
@@ -52,11 +53,13 @@ def test_a_packed_review_gets_the_same_logits_as_alone(family):
     assert packed.std(axis=0).min() > 1e-4, "reviews differ"
 
 
-def test_alone_is_what_transformers_computes(tiny_bert):
+@pytest.mark.parametrize("pooling", ["mean", "first"])
+def test_alone_is_what_transformers_computes(tiny_bert, pooling):
     """With the weights that lie in the folder, positions from 0 and no mask."""
-    network, tokenizer = load_pretrained(Config(data="sample", model=str(tiny_bert), **SMALL), [])
+    network, tokenizer = load_pretrained(Config(data="sample", model=str(tiny_bert), **SMALL, pooling=pooling), [])
     ids = torch.tensor([tokenizer("the plot was dull")["input_ids"]])
-    hidden = AutoModel.from_pretrained(tiny_bert).eval()(ids).last_hidden_state[:, 0]
+    hidden = AutoModel.from_pretrained(tiny_bert).eval()(ids).last_hidden_state
+    hidden = hidden[:, 0] if pooling == "first" else hidden.mean(1)
     tokens = encode(tokenizer, ["the plot was dull"], max_length=24, truncation="head")
     judged = Judge(network, None)(Batches(tokens, np.zeros(1, int), Shapes((24,), 2, True), pad_id=0))
     expected = network.classifier(hidden).softmax(1).detach().numpy()

@@ -21,6 +21,8 @@ class Config(XlaConfig):
 
     model: str = EMBEDDED
     """`embedded` (MiniLM, 23 million parameters), a name on the hub, a folder, or `scratch` (small, not pretrained)."""
+    pooling: Literal["mean", "first"] = "mean"
+    """What the classifier sees of a review: the mean of its tokens, as MiniLM was trained, or the first one, [CLS]."""
     layers: int = 0
     """Keep so many of the model's layers, the lowest; 0 keeps all."""
     frozen: int = 3
@@ -79,9 +81,17 @@ class Config(XlaConfig):
 
 PRESETS = {
     "cpu": Config(),
-    # A minute on two cores, start, baseline, test and pictures included; meant for `--data sample`.
+    # Meant for `--data sample`: one epoch, and rows not much longer than reviews, because XLA on a CPU is slow.
     "quick": Config(
-        epochs=3, train_reviews=0, max_length=64, layers=2, frozen=1, learning_rate=7e-4, warmup=0.15, dropout=0.0
+        epochs=1,
+        train_reviews=0,
+        max_length=64,
+        row_length=64,
+        layers=3,
+        frozen=1,
+        learning_rate=7e-4,
+        warmup=0.15,
+        dropout=0.0,
     ),
     # For a TPU: every review, at the length the model was made for.
     "full": Config(

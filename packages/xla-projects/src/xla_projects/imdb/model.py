@@ -5,7 +5,7 @@ are read as safetensors, and no code comes with them.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -25,20 +25,23 @@ from xla_projects.imdb.config import EMBEDDED, SCRATCH, Config
 FAMILIES = ("bert", "distilbert", "roberta", "xlm-roberta", "camembert", "electra")
 
 Tokenizer = PreTrainedTokenizerFast
+Pooling = Literal["mean", "first"]
 
 logging.set_verbosity_error()  # it reports the pooler that is not used, and texts that are cut later
 logging.disable_progress_bar()
 
 
 class Network(nn.Module):
-    """An encoder, and a linear layer on the first token of each review, [CLS].
+    """An encoder, and a linear layer on one vector for each review.
 
     Args:
         encoder: of transformers, with attention that takes any mask ("eager").
+        pooling: the mean over a review's tokens, or its first token, [CLS].
     """
 
-    def __init__(self, encoder: Any) -> None:
+    def __init__(self, encoder: Any, pooling: Pooling) -> None:
         super().__init__()
+        self.pooling = pooling
         if hasattr(encoder, "pooler"):
             encoder.pooler = None  # it would read the first review of a row only
         self.encoder = encoder
@@ -62,9 +65,22 @@ class Network(nn.Module):
             position_ids=positions + self.first_position,
             attention_mask=within_segments(segments),
         )
-        hidden = output.last_hidden_state
-        first = hidden.gather(1, starts.unsqueeze(-1).expand(-1, -1, hidden.shape[-1]))
-        return self.classifier(self.dropout(first))
+        pooled = pool(output.last_hidden_state, segments, starts, self.pooling)
+        return self.classifier(self.dropout(pooled))
+
+
+def pool(
+    hidden: Float[Tensor, "rows length width"],
+    segments: Int[Tensor, "rows length"],
+    starts: Int[Tensor, "rows places"],
+    pooling: Pooling,
+) -> Float[Tensor, "rows places width"]:
+    """One vector for each review; zeros, or those of another token, where a place is free."""
+    if pooling == "first":
+        return hidden.gather(1, starts.unsqueeze(-1).expand(-1, -1, hidden.shape[-1]))
+    numbers = torch.arange(1, starts.shape[1] + 1, device=segments.device)
+    belongs = (segments[:, None, :] == numbers[None, :, None]).to(hidden.dtype)
+    return belongs @ hidden / belongs.sum(dim=2, keepdim=True).clamp(min=1)
 
 
 def within_segments(segments: Int[Tensor, "rows length"]) -> Float[Tensor, "rows 1 length length"]:
@@ -108,7 +124,7 @@ def load_pretrained(config: Config, texts: list[str]) -> tuple[Network, Tokenize
     fresh = [*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])]
     text_models.check_weights(fresh, found.name)
     text_models.check_tokenizer(tokenizer, options.vocab_size, found.name)
-    return Network(encoder), tokenizer
+    return Network(encoder, config.pooling), tokenizer
 
 
 def save_description(run: Path, network: Network, tokenizer: Tokenizer) -> None:
@@ -116,7 +132,7 @@ def save_description(run: Path, network: Network, tokenizer: Tokenizer) -> None:
     text_models.save_description(run / "model", network.encoder.config, tokenizer)
 
 
-def load_description(run: Path) -> tuple[Network, Tokenizer]:
+def load_description(run: Path, pooling: Pooling) -> tuple[Network, Tokenizer]:
     """The network of a run with weights still to be filled in, and its tokenizer; on the host.
 
     Raises:
@@ -128,7 +144,7 @@ def load_description(run: Path) -> tuple[Network, Tokenizer]:
     with text_models.explaining(str(folder)):
         options = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-        network = Network(AutoModel.from_config(options, attn_implementation="eager"))
+        network = Network(AutoModel.from_config(options, attn_implementation="eager"), pooling)
     text_models.check_tokenizer(tokenizer, options.vocab_size, str(folder))
     return network, tokenizer
 
@@ -140,7 +156,7 @@ def _untrained(config: Config, texts: list[str]) -> tuple[Network, Tokenizer]:
     _adapt(options, config)
     length = options.max_position_embeddings
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=pieces, model_max_length=length, **SPECIAL)
-    return Network(AutoModel.from_config(options, attn_implementation="eager")), tokenizer
+    return Network(AutoModel.from_config(options, attn_implementation="eager"), config.pooling), tokenizer
 
 
 def _adapt(options: Any, config: Config) -> None:

@@ -25,7 +25,7 @@ def evaluate(options: EvaluateOptions) -> dict[str, Any]:
     """Score a run on the test part of other data, on one device of whatever is there; kept under RUN/evaluations/."""
     run = Path(options.run)
     config = read_config(run, Config)
-    network, tokenizer = load_trained(run)
+    network, tokenizer = load_trained(run, config)
     device = start_device(dataclasses.replace(config, device="auto", devices=1))
     data = load_reviews(config, options.data)
     batches = in_rows(data.test.texts, config, tokenizer, device, keep=True)
@@ -43,7 +43,7 @@ def predict(options: JudgeReviews) -> list[dict[str, Any]]:
     """
     given, run = read_given(options), Path(options.run)
     config = read_config(run, Config)
-    network, tokenizer = load_trained(run)
+    network, tokenizer = load_trained(run, config)
     return judge(
         given,
         [clean(text) if config.clean else text for _, text in given],
@@ -52,7 +52,7 @@ def predict(options: JudgeReviews) -> list[dict[str, Any]]:
     )
 
 
-def load_trained(run: Path) -> tuple[Network, Tokenizer]:
+def load_trained(run: Path, config: Config) -> tuple[Network, Tokenizer]:
     """The network of a run's best epoch and its tokenizer, on the host.
 
     Raises:
@@ -60,7 +60,7 @@ def load_trained(run: Path) -> tuple[Network, Tokenizer]:
     """
     path = run / "checkpoints" / "best.safetensors"
     parts, _ = checkpoints.load(path)
-    network, tokenizer = load_description(run)
+    network, tokenizer = load_description(run, config.pooling)
     checkpoints.load_weights(None, path, network, parts.get("model", {}))
     return network, tokenizer
 

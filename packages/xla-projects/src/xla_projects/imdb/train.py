@@ -180,7 +180,9 @@ def load_network(config: Config, data: imdb.Data, run: Run) -> tuple[Network, To
         InputError: if they cannot be used.
     """
     if run.resumed and (run.checkpoints / "last.safetensors").exists():
-        return load_description(run.path)  # the checkpoint has all weights; the model itself may be gone by now
+        return load_description(
+            run.path, config.pooling
+        )  # the checkpoint has all weights; the model itself may be gone by now
     network, tokenizer = load_pretrained(config, data.train.texts)
     if not run.follows:
         save_description(run.path, network, tokenizer)
