@@ -17,6 +17,15 @@ def _own_cache(tmp_path_factory):
     os.environ["DL_CACHE_DIR"] = str(tmp_path_factory.mktemp("cache"))
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _device_first():
+    """A process that has gone backward on the host before the XLA runtime was there cannot do so on the device."""
+    from xla_projects.config import XlaConfig
+    from xla_projects.device import start_device
+
+    start_device(XlaConfig(epochs=1, batch_size=1))
+
+
 @pytest.fixture(scope="session")
 def few_images(tmp_path_factory):
     """A folder of pictures of ten classes."""
