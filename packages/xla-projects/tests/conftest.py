@@ -4,6 +4,7 @@ import os
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["PJRT_DEVICE"] = "CPU"
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"  # torch_xla would say 1, also to the processes that tests start
 os.environ["OMP_NUM_THREADS"] = "1"  # threads only get in each other's way on models this small
 
 import pytest
