@@ -41,6 +41,7 @@ def test_there_is_one_request_for_each_task():
         (lambda: Sentiment(text=""), "the text is empty"),
         (lambda: Question(question=" ", context="Some."), "the question is empty"),
         (lambda: Question(question="Who?", context=""), "the text to search is empty"),
+        (lambda: Summarise(text="\t"), "the text is empty"),
         (lambda: Picture(prompt=""), "the prompt is empty"),
         (lambda: Picture(prompt="a cat", steps=101), "the number of steps must be a whole number from 1 to 100"),
         (lambda: Picture(prompt="a cat", guidance=20.5), "the guidance must be from 0 to 20, got 20.5"),
