@@ -1,0 +1,1 @@
+"""Revisions of the feedback database, applied by Alembic when it is opened."""
