@@ -49,7 +49,7 @@ def test_help_imports_no_framework():
         ({"model": ""}, "model"),
         ({"layers": -1}, "layers"),
         ({"max_length": 7}, "max_length"),
-        ({"row_length": 100, "max_length": 128}, "row_length must be at least max_length"),
+        ({"row_length": 100, "max_length": 128}, "row_length must be 0 or at least max_length"),
         ({"warmup": 1.0}, "warmup"),
         ({"learning_rate": 0.0}, "learning_rate"),
         ({"layer_decay": 1.1}, "layer_decay"),
@@ -63,7 +63,7 @@ def test_a_config_that_cannot_work_is_refused(options, message):
 def test_presets_differ_where_they_say():
     assert next(iter(PRESETS)) == "cpu"
     full = PRESETS["full"]
-    assert (full.train_reviews, full.max_length, full.row_length, full.precision) == (0, 512, 512, "bf16")
+    assert (full.train_reviews, full.max_length, full.precision) == (0, 512, "bf16")
 
 
 @pytest.mark.parametrize(

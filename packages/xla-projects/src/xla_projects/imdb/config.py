@@ -14,7 +14,7 @@ FIXED_LENGTHS = 3  # of `--batches lengths`: each is a compilation for training,
 class Config(XlaConfig):
     """Options of `xla-imdb train`. The defaults are the recipe for a part of IMDb on two CPU cores."""
 
-    epochs: int = 3
+    epochs: int = 2
     """Passes over the training reviews."""
     batch_size: int = 32
     """Reviews per step, on average: a step has so many rows as these fill."""
@@ -25,21 +25,21 @@ class Config(XlaConfig):
     """What the classifier sees of a review: the mean of its tokens, as MiniLM was trained, or the first one, [CLS]."""
     layers: int = 0
     """Keep so many of the model's layers, the lowest; 0 keeps all."""
-    frozen: int = 3
+    frozen: int = 4
     """Parts of the model that do not learn: 1 the embeddings, 2 the lowest layer as well, and so on."""
     train_reviews: int = 2000
     """Learn from so many of the training reviews; 0 takes all."""
     clean: bool = True
     """Take out markup and runs of space."""
-    max_length: int = 128
+    max_length: int = 192
     """Tokens of a review that the model sees, special ones included."""
     truncation: Literal["head", "head-tail"] = "head-tail"
     """What stays of a longer one: its beginning, or a quarter from the beginning and the rest from the end."""
 
     batches: Literal["packed", "lengths"] = "packed"
     """Several reviews side by side in rows of one length, or one in each row of at most three lengths."""
-    row_length: int = 256
-    """Tokens of a row of packed reviews."""
+    row_length: int = 0
+    """Tokens of a row of packed reviews; 0 is max_length. Long rows waste less, and compare more tokens in vain."""
     learning_rate: float = 3e-4
     """At its peak, for the classifier; layers below it have less, see layer_decay."""
     layer_decay: float = 0.9
@@ -75,18 +75,17 @@ class Config(XlaConfig):
             raise ValueError(f"layer_decay must be above 0 and at most 1, got {self.layer_decay}")
         if self.max_length < 8:
             raise ValueError(f"max_length must be at least 8, got {self.max_length}")
-        if self.batches == "packed" and self.row_length < self.max_length:
-            raise ValueError(f"row_length must be at least max_length ({self.max_length}), got {self.row_length}")
+        if self.batches == "packed" and 0 != self.row_length < self.max_length:
+            raise ValueError(f"row_length must be 0 or at least max_length ({self.max_length}), got {self.row_length}")
 
 
 PRESETS = {
     "cpu": Config(),
-    # Meant for `--data sample`: one epoch, and rows not much longer than reviews, because XLA on a CPU is slow.
+    # Meant for `--data sample`: one epoch of short reviews, because XLA on a CPU is slow.
     "quick": Config(
         epochs=1,
         train_reviews=0,
         max_length=64,
-        row_length=64,
         layers=3,
         frozen=1,
         learning_rate=7e-4,
@@ -95,9 +94,9 @@ PRESETS = {
     ),
     # For a TPU: every review, at the length the model was made for.
     "full": Config(
+        epochs=3,
         train_reviews=0,
         max_length=512,
-        row_length=512,
         frozen=0,
         learning_rate=1.5e-4,
         attention_dropout=0.1,

@@ -63,7 +63,8 @@ class Shapes:
             longest: of other reviews that go into the same rows.
         """
         if config.batches == "packed":
-            return cls((config.row_length,), packing.usual_places(lengths, config.row_length), True)
+            row_length = config.row_length or config.max_length
+            return cls((row_length,), packing.usual_places(lengths, row_length), True)
         *shorter, last = packing.cheapest_lengths(lengths, FIXED_LENGTHS)
         return cls((*shorter, max(last, longest or 0)), 1, False)
 
