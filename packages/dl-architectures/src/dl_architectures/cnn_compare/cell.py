@@ -23,6 +23,7 @@ from dl_architectures.cnn_compare.data import Normalisation, TrainImages
 from dl_architectures.cnn_compare.networks import make_network
 from dl_architectures.cnn_compare.networks.classifier import Classifier
 from dl_architectures.devices import describe_device
+from dl_shared.config import Precision
 from dl_shared.errors import InputError
 from dl_shared.files import atomic_path, write_json
 from dl_shared.metrics.classification import score
@@ -71,7 +72,7 @@ def train_cell(config: Config, cell: Cell, folder: Path, data: cifar10.Data, dev
     while training.at.step < training.at.steps:
         training.epoch(training.at.step // len(training.train), stop)
     network, normalise, validation = load_network(folder, cell, device)
-    probabilities = predict_probabilities(network, normalise, data.test.images)
+    probabilities = predict_probabilities(network, normalise, data.test.images, config.precision)
     with atomic_path(folder / "predictions.npy") as temporary, temporary.open("wb") as file:
         np.save(file, probabilities, allow_pickle=False)
     test = score(data.test.labels, probabilities, data.class_names)
@@ -164,7 +165,7 @@ class Training:
         if not math.isfinite(loss):
             raise InputError("the loss is no longer finite; take a lower --learning-rate")
         at.train_seconds += time.perf_counter() - self.clock
-        probabilities = predict_probabilities(self.network, self.normalise, part.images)
+        probabilities = predict_probabilities(self.network, self.normalise, part.images, self.config.precision)
         right = probabilities.argmax(axis=1) == part.labels
         chosen = np.take_along_axis(probabilities, part.labels[:, None], axis=1)
         validation = {"loss": float(-np.log(np.maximum(chosen, 1e-12)).mean()), "accuracy": float(right.mean())}
@@ -260,13 +261,17 @@ def share_of_peak(step: int, steps: int, warmup: float) -> float:
 
 @torch.inference_mode()
 def predict_probabilities(
-    network: Classifier, normalise: Normalisation, images: UInt8[np.ndarray, "n height width channels"]
+    network: Classifier,
+    normalise: Normalisation,
+    images: UInt8[np.ndarray, "n height width channels"],
+    precision: Precision,
 ) -> Float[np.ndarray, "n classes"]:
-    """Of each class, for each image; in float32, whatever the training was in."""
+    """Of each class, for each image; in the number format of the training."""
     network.eval()
     device = next(network.parameters()).device
-    chunks = torch.from_numpy(images).split(PREDICTED_AT_ONCE)
-    return np.concatenate([network(normalise(chunk.to(device))).softmax(1).cpu().numpy() for chunk in chunks])
+    with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+        logits = [network(normalise(chunk.to(device))) for chunk in torch.from_numpy(images).split(PREDICTED_AT_ONCE)]
+    return torch.cat(logits).float().softmax(1).cpu().numpy()
 
 
 def count_flops(
@@ -274,7 +279,7 @@ def count_flops(
 ) -> int:
     """Operations of one image forward, a product and a sum counted as two."""
     with FlopCounterMode(display=False) as counter:
-        predict_probabilities(network, normalise, image)
+        predict_probabilities(network, normalise, image, "fp32")
     return int(counter.get_total_flops())
 
 

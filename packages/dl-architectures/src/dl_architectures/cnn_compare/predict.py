@@ -30,7 +30,7 @@ def evaluate(options: EvaluateGrid) -> dict[str, Any]:
             " evaluate on data of the same classes"
         )
     network, normalise, _ = load_network(run / cell.folder, cell, find_device(config.device))
-    metrics = cifar10.score_test(data, predict_probabilities(network, normalise, data.test.images))
+    metrics = cifar10.score_test(data, predict_probabilities(network, normalise, data.test.images, config.precision))
     described = {"source": f"{cell}; {data.source}", "fingerprint": data.fingerprint, "rows": {"test": len(data.test)}}
     save_evaluation(run, data=described, metrics=metrics)
     return metrics
@@ -49,7 +49,7 @@ def predict(options: PredictOptions) -> list[dict[str, Any]]:
     return cifar10.classify(
         run,
         options.images,
-        lambda images: predict_probabilities(network, normalise, images),
+        lambda images: predict_probabilities(network, normalise, images, config.precision),
         class_names=_class_names(run, cell),
         shape=(28 if network.channels == 1 else 32, network.channels),
     )
