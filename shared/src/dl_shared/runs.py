@@ -139,8 +139,10 @@ def rewind_history(path: Path, step: int) -> None:
 
 
 def resume_command(summary: Mapping[str, Any], path: Path) -> str:
-    """What a person types to go on with the run of that summary."""
-    return shlex.join([str(summary.get("project") or path.name), summary.get("verb", "train"), "--resume", str(path)])
+    """What a person types to go on with the run of that summary; a project with dots in its name is a module."""
+    project = str(summary.get("project") or path.name)
+    start = ["python", "-m", project] if "." in project else [project]
+    return shlex.join([*start, summary.get("verb", "train"), "--resume", str(path)])
 
 
 class Run:

@@ -1,0 +1,1 @@
+"""Fits the embedded sentiment classifier."""

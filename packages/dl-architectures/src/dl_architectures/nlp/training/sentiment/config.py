@@ -1,0 +1,43 @@
+"""What may vary in the fit of the sentiment classifier; imports nothing heavy."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Options of the fit."""
+
+    changeable: ClassVar[frozenset[str]] = frozenset({"output"})
+    """Options that may be others when a run is resumed."""
+
+    data: str = "hub"
+    """`sample` (made on the spot), `hub` (the public source), or a path to film reviews with labels."""
+    output: str = ""
+    """Folder of the model; `model` in the run's folder unless given."""
+    seed: int = 0
+    """Chooses which reviews are for training, validation and testing."""
+    order: int = 2
+    """Words in the longest n-gram."""
+    bits: int = 20
+    """There are 2 to the power of `bits` buckets, of two bytes each."""
+    strengths: tuple[float, ...] = (16.0, 32.0, 64.0, 128.0, 256.0, 512.0)
+    """Inverse strengths of the penalty on large weights; the one with the least validation loss is taken."""
+
+    def __post_init__(self) -> None:
+        if self.data not in ("sample", "hub"):  # absolute, so that a run can be resumed from another folder
+            object.__setattr__(self, "data", str(Path(self.data).expanduser().absolute()))
+        if self.output:
+            object.__setattr__(self, "output", str(Path(self.output).expanduser().absolute()))
+        if self.seed < 0:
+            raise ValueError(f"seed must not be negative, got {self.seed}")
+        if self.order < 1:
+            raise ValueError(f"order must be at least 1, got {self.order}")
+        if not 8 <= self.bits <= 24:
+            raise ValueError(f"bits must be from 8 to 24, got {self.bits}")
+        if not self.strengths or min(self.strengths) <= 0:
+            raise ValueError(f"strengths must be above 0, got {self.strengths}")
+
+
+PRESETS = {"full": Config(), "quick": Config(bits=16, strengths=(64.0,))}
