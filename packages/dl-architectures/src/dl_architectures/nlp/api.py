@@ -15,7 +15,7 @@ Whatever goes wrong, a caller sees one exception only: `InputError`, whose messa
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from dl_architectures.nlp.answers import Event, Loading
 from dl_architectures.nlp.names import Source, Task
@@ -64,6 +64,7 @@ class Memory:
     """In bytes; the models used least recently leave when it is reached."""
 
 
+@runtime_checkable
 class Tool(Protocol):
     """Answers requests. One tool serves all sessions: its methods may be called from several threads at once."""
 
@@ -107,7 +108,7 @@ class Tool(Protocol):
         ...
 
     def download(self, hub_id: str, *, cancelled: Callable[[], bool] = never) -> Iterator[Loading]:
-        """Fetch a model from the hub, with progress; what was fetched before a stop is not fetched again.
+        """Fetch a model from the hub, with progress; files that were fetched whole before a stop stay.
 
         Raises:
             InputError: from the iterator, as `look_up`; or if the disk is full.

@@ -1,0 +1,1 @@
+"""One script a page. Streamlit runs them, nobody imports them."""
