@@ -78,9 +78,9 @@ class _Lines:
             return
         self.last = now
         rate = (self.done - self.first) / (now - self.start)
-        left = (self.total - self.done) / rate if rate > 0 else float("inf")
+        left = f", {(self.total - self.done) / rate:.0f} s left" if rate > 0 else ""
         amount = f"{self.done:,}/{self.total:,} {self.unit}".rstrip()
-        say(f"{self.label}: {amount}, {left:.0f} s left {_shown(values)}".rstrip())
+        say(f"{self.label}: {amount}{left} {_shown(values)}".rstrip())
 
 
 def _shown(values: dict[str, float]) -> str:

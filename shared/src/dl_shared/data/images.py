@@ -83,7 +83,7 @@ def _load_sample(spec: ImageSet, seed: int) -> LoadedImages:
     sample = make_images(seed=seed, size=height, channels=channels)
     train, test = Split(sample.train_images, sample.train_labels), Split(sample.test_images, sample.test_labels)
     digest = fingerprint(train.images, train.labels, test.images, test.labels)
-    source = f"sample images made on the spot (seed {seed}, {1 - sample.optimum['accuracy']:.0%} of labels wrong)"
+    source = f"sample images shaped as {spec.title} (seed {seed}, {1 - sample.optimum['accuracy']:.0%} of labels wrong)"
     return LoadedImages(train, test, sample.class_names, source, digest, optimum=sample.optimum)
 
 
