@@ -148,7 +148,7 @@ class Hub:
                     super().__init__(*args, **(options | {"disable": True}))
                     self.last = 0.0
 
-                def update(self, n: float | None = 1) -> None:
+                def update(self, n: int | float | None = 1) -> None:
                     now = time.monotonic()
                     if now - self.last < REPORT_SECONDS or not total:
                         tell(None)
