@@ -64,6 +64,13 @@ def test_sizes_are_in_the_unit_that_suits_them(n, shown):
     assert drawing.size(None if n is None else int(n)) == shown
 
 
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(0.0123, "12 ms"), (0.9991, "999 ms"), (0.9996, "1.0 s"), (75.0, "75.0 s")]
+)
+def test_short_times_are_in_milliseconds(seconds, shown):
+    assert drawing.duration(seconds) == shown
+
+
 def test_the_page_is_served_to_this_machine_only_unless_asked_otherwise():
     local = settings(PageOptions(port=0))
     assert local["server_address"] == "localhost"

@@ -341,7 +341,7 @@ def test_the_evaluation_shows_figures_charts_and_the_worst_answers(page, feedbac
     feedback.record(Answer(task="chat", model="a/b", outcome="failed", seconds=0.1))
     sound(app.run())
     assert {metric.label: metric.value for metric in app.metric} == {
-        "Answers": "4", "Rated": "3", "Satisfied": "66.7 %", "Median time": "2.00 s", "Failed": "25.0 %",
+        "Answers": "4", "Rated": "3", "Satisfied": "66.7 %", "Median time": "2.0 s", "Failed": "25.0 %",
     }  # fmt: skip
     assert len(app.get("vega_lite_chart")) + len(app.get("arrow_vega_lite_chart")) == 1
     by_model, worst = (table.value for table in app.dataframe)

@@ -179,8 +179,8 @@ def _close(asked: Asked) -> None:
         return
     for note in asked.finished.notes if asked.finished else ():
         st.caption(drawing.label(note, 1000))
-    took = f"{record.seconds:.1f} s" if record.seconds >= 0.1 else f"{1000 * record.seconds:.0f} ms"
-    st.caption(f"{'Stopped after' if record.outcome == 'cancelled' else 'Answered in'} {took}")
+    ended = "Stopped after" if record.outcome == "cancelled" else "Answered in"
+    st.caption(f"{ended} {drawing.duration(record.seconds)}")
     if asked.answer is not None or asked.text:
         asked.rating = opinions.thumbs(
             record, asked.rating, wording.in_words(asked.request), wording.answer_in_words(asked.answer, asked.text)

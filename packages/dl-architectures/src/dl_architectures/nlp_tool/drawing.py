@@ -111,6 +111,11 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %" if share >= 0.001 or share == 0 else f"{100 * share:.1g} %"
 
 
+def duration(seconds: float) -> str:
+    """A time in the unit that suits it."""
+    return f"{seconds:.1f} s" if seconds >= 0.9995 else f"{1000 * seconds:.0f} ms"
+
+
 def size(n: int | None) -> str:
     """Bytes in the unit that suits them."""
     if n is None:

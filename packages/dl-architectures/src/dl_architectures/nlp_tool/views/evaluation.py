@@ -26,7 +26,8 @@ def overview(answers: pd.DataFrame) -> None:
             help=None if found.interval is None
             else f"95 % interval: {' to '.join(map(drawing.percent, found.interval))}",
         )  # fmt: skip
-        st.metric("Median time", "–" if found.median_seconds is None else f"{found.median_seconds:.2f} s", border=True)
+        median = "–" if found.median_seconds is None else drawing.duration(found.median_seconds)
+        st.metric("Median time", median, border=True)
         st.metric("Failed", "–" if found.failed is None else drawing.percent(found.failed), border=True)
 
 

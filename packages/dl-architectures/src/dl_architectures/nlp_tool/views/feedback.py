@@ -65,4 +65,4 @@ for row in rows:
             st.html(drawing.marked(row["comment"], [(0, len(row["comment"]))]))
         st.html(drawing.plain(cut(row["prompt"])))
         st.html(drawing.plain("", given=cut(row["answer"])))
-        st.caption(f"{row['created_at']:%d %B %Y, %H:%M} UTC · {row['seconds']:.1f} s")
+        st.caption(f"{row['created_at']:%d %B %Y, %H:%M} UTC · {drawing.duration(row['seconds'])}")

@@ -25,9 +25,9 @@ def draw(asked: asking.Asked) -> None:
                 with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                     shown = drawing.label(word.text, 30) or "↵"
                     if current:
-                        st.button(shown, key=f"word {n}", on_click=append, args=(word.text,), width=150)
+                        st.button(shown, key=f"word {n}", on_click=append, args=(word.text,), width=120)
                     else:
-                        st.text(word.text.strip() or "↵", width=150)
+                        st.text(word.text.strip() or "↵", width=120)
                     st.html(drawing.bar(word.probability, longest=longest))
 
 
