@@ -1,0 +1,19 @@
+"""The command `python -m dl_architectures.nlp.training.pictures`: flags made from the config, nothing else."""
+
+import sys
+
+from dl_architectures.nlp.training.pictures.config import PRESETS
+from dl_shared.cli import TrainVerb, console_script
+
+MODULE = "dl_architectures.nlp.training.pictures"
+
+main = console_script(
+    MODULE,
+    "Trains the embedded picture model: a small latent diffusion that draws from words.",
+    TrainVerb(
+        function=f"{MODULE}.train:train", presets=PRESETS, help="Train, test once, write model, card and report."
+    ),
+)
+
+if __name__ == "__main__":
+    sys.exit(main(None))
