@@ -53,7 +53,7 @@ def choose_model(task: Task) -> str | None:
 
 def describe(model: Model) -> None:
     """One line about a model."""
-    size = drawing.size(model.bytes) if model.bytes is not None else ""
+    size = drawing.size(model.bytes) if model.bytes else ""  # a classical method has none
     facts = [size, f"licence: {model.licence}" if model.source != "embedded" else ""]
     line = " · ".join(fact for fact in (model.about, *facts) if fact)
     badge = ":orange-badge[small] " if model.small else ""
