@@ -8,6 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from dl_architectures.cnn_compare.names import ARCHITECTURES, VARIANTS
 from dl_architectures.cnn_compare.networks import make_network
+from dl_architectures.cnn_compare.networks.alexnet import ResponseNorm
 from dl_architectures.cnn_compare.networks.googlenet import AUXILIARY_WEIGHT
 from dl_architectures.cnn_compare.networks.lenet import TABLE_I
 
@@ -39,8 +40,9 @@ PARAMETERS = {
 PRODUCTS = {
     # C3 is computed as if all its maps were connected.
     "lenet": conv(5, 1, 6, 28) + conv(5, 6, 16, 10) + conv(5, 16, 120, 1) + 120 * 84 + 840,
-    "alexnet": conv(5, 3, 96, 32) + conv(5, 48, 256, 16) + conv(3, 256, 384, 8) + conv(3, 192, 384, 8)
-    + conv(3, 192, 256, 8) + 4096 * 1024 + 1024 * 1024 + 10_240,
+    # And neighbouring maps are added up by a product with a band.
+    "alexnet": conv(1, 96, 96, 32) + conv(1, 256, 256, 16) + conv(5, 3, 96, 32) + conv(5, 48, 256, 16)
+    + conv(3, 256, 384, 8) + conv(3, 192, 384, 8) + conv(3, 192, 256, 8) + 4096 * 1024 + 1024 * 1024 + 10_240,
     "vgg16": conv(3, 3, 64, 32) + conv(3, 64, 64, 32) + conv(3, 64, 128, 16) + conv(3, 128, 128, 16)
     + conv(3, 128, 256, 8) + 2 * conv(3, 256, 256, 8) + conv(3, 256, 512, 4) + 2 * conv(3, 512, 512, 4)
     + 3 * conv(3, 512, 512, 2) + 2 * 512 * 512 + 5_120,
@@ -134,3 +136,21 @@ def test_a_map_of_lenet_does_not_see_the_maps_that_table_i_leaves_out(networks):
         changed[:, number] = 1
         seen = (c3(changed) != rest).flatten(2).any(2)[0].tolist()
         assert seen == [number in looked_at for looked_at in TABLE_I]
+
+
+@pytest.mark.parametrize("name", [name for name in VARIANTS if name != "lenet"])
+def test_a_thin_network_has_a_share_of_the_channels(networks, name):
+    thin = make_network(name, channels=3, classes=10, width=0.5)
+    layers = zip(thin.modules(), networks[name].modules(), strict=True)
+    shares = [one.out_channels / whole.out_channels for one, whole in layers if isinstance(one, nn.Conv2d)]
+    assert all(share == pytest.approx(0.5, abs=0.2) for share in shares)
+    assert 0.49 < sum(shares) / len(shares) < 0.56  # channels are multiples of eight
+    assert thin(images(*COLOUR)).shape == (2, 10)
+
+
+def test_alexnet_normalises_responses_as_torch_does():
+    maps = images(12, 7).requires_grad_()
+    ours, reference = ResponseNorm()(maps), nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2.0)(maps)
+    torch.testing.assert_close(ours, reference)
+    grads = [torch.autograd.grad(normalised.square().sum(), maps)[0] for normalised in (ours, reference)]
+    torch.testing.assert_close(*grads)

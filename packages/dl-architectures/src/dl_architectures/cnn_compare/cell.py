@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ from dl_shared.runs import log_row, rewind_history
 from dl_shared.tasks import cifar10
 
 PREDICTED_AT_ONCE = 500
-MEASURED_STEPS = 3  # after one that is not counted, to fit a budget of seconds
+MEASURED_STEPS, MEASURED_SECONDS = 3, 0.5  # at least, after a step that is not counted, to fit a budget of seconds
 Stop = Callable[[], bool]
 
 
@@ -92,9 +93,12 @@ class Training:
             raise InputError(f"{len(data.train)} training images make no batch of {config.batch_size}")
         self.scale = Normalisation.measure(data.train.images)
         self.normalise = Normalisation(self.scale[0], self.scale[1], device)
-        self.network = make_network(
-            cell.architecture, channels=data.train.images.shape[3], classes=len(data.class_names)
-        ).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.shape: dict[str, Any] = {
+            "channels": data.train.images.shape[3],
+            "classes": len(data.class_names),
+            "width": config.width,
+        }
+        self.network = self._make_network()
         self.optimizer = make_optimizer(self.network, config)
         self.last, self.best = folder / "last.safetensors", folder / "best.safetensors"
         if self.last.exists():
@@ -108,21 +112,25 @@ class Training:
         self.sums = torch.tensor(self.at.sums, device=device)
         self.clock = self.saved = time.perf_counter()
 
+    def _make_network(self) -> Classifier:
+        network = make_network(self.cell.architecture, **self.shape)
+        return network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
     def _steps(self) -> int:
         """Updates that epochs ask for, or that fit the seconds."""
         config, steps = self.config, self.config.epochs * len(self.train)
         if not config.budget_seconds:
             return steps
         plan = self.train.plan(0)
-        batch = self.train.batch(*(part[: config.batch_size] for part in plan))
-        trial = make_network(self.cell.architecture, channels=self.train.images.shape[3], classes=self.network.classes)
-        trial = trial.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        trial = self._make_network()
         optimizer = make_optimizer(trial, config)
-        for number in range(1 + MEASURED_STEPS):
-            if number == 1:
-                begun = time.perf_counter()
+        seconds: list[float] = []
+        while len(seconds) < 1 + MEASURED_STEPS or sum(seconds[1:]) < MEASURED_SECONDS:
+            begun = time.perf_counter()
+            batch = self.train.batch(*(part[: config.batch_size] for part in plan))
             float(train_step(trial, optimizer, self.normalise, batch, config)[0])  # waits for the device
-        each = (time.perf_counter() - begun) / MEASURED_STEPS
+            seconds.append(time.perf_counter() - begun)
+        each = median(seconds[1:])
         return max(1, min(steps, int(config.budget_seconds / each)))
 
     def epoch(self, epoch: int, stop: Stop) -> None:
@@ -178,7 +186,7 @@ class Training:
             kept = {
                 "validation": validation,
                 "scale": self.scale,
-                "shape": [self.network.channels, self.network.classes],
+                "shape": self.shape,
             }
             checkpoints.save(self.best, kept, self.network)
         self.clock = time.perf_counter()  # what validation took is no training
@@ -210,8 +218,7 @@ def load_network(folder: Path, cell: Cell, device: torch.device) -> tuple[Classi
     path = folder / "best.safetensors"
     parts, values = checkpoints.load(path)
     try:
-        channels, classes = values["shape"]
-        network = make_network(cell.architecture, channels=channels, classes=classes)
+        network = make_network(cell.architecture, **values["shape"])
         mean, std = values["scale"]
         normalise = Normalisation(mean, std, device)
     except (KeyError, TypeError, ValueError) as error:

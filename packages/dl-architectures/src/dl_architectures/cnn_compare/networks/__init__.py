@@ -12,8 +12,8 @@ from dl_architectures.cnn_compare.networks.resnet import ResNet
 from dl_architectures.cnn_compare.networks.vgg import VGG
 from dl_architectures.cnn_compare.networks.xception import Xception
 
-_MAKERS: dict[str, Callable[[int, int], Classifier]] = {
-    "lenet": LeNet,
+_MAKERS: dict[str, Callable[..., Classifier]] = {
+    "lenet": lambda channels, classes, width: LeNet(channels, classes),  # small as it is
     "alexnet": AlexNet,
     "vgg11": partial(VGG, configuration="vgg11"),
     "vgg16": partial(VGG, configuration="vgg16"),
@@ -25,12 +25,13 @@ _MAKERS: dict[str, Callable[[int, int], Classifier]] = {
 assert set(_MAKERS) == set(VARIANTS)
 
 
-def make_network(name: str, *, channels: int, classes: int) -> Classifier:
+def make_network(name: str, *, channels: int, classes: int, width: float = 1.0) -> Classifier:
     """A network with initial weights from torch's generator.
 
     Args:
         name: of `VARIANTS`.
         channels: of an image, 1 or 3.
         classes: how many logits.
+        width: of its layers, as a share of the paper's; LeNet keeps its own.
     """
-    return _MAKERS[name](channels, classes)
+    return _MAKERS[name](channels, classes, width=width)

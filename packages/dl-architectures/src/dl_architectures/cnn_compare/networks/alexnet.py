@@ -1,8 +1,32 @@
 """AlexNet: Krizhevsky, Sutskever and Hinton 2012, "ImageNet classification with deep convolutional neural networks"."""
 
+import torch
 from torch import nn
 
-from dl_architectures.cnn_compare.networks.classifier import Classifier, Images, Logits, initialise
+from dl_architectures.cnn_compare.networks.classifier import (
+    Classifier,
+    Features,
+    Images,
+    Logits,
+    Outputs,
+    initialise,
+    thinned,
+)
+
+
+class ResponseNorm(nn.Module):
+    """Divides a map by the squares of its two neighbours on each side (section 3.3).
+
+    With the paper's k = 2, n = 5, alpha = 1e-4 and beta = 0.75, as `torch.nn.LocalResponseNorm`; but neighbours are
+    added up by a product with a band of ones, which is twice as fast on a CPU, and does bfloat16.
+    """
+
+    def forward(self, maps: Features) -> Outputs:
+        number = torch.arange(maps.shape[1], device=maps.device)
+        band = ((number[:, None] - number).abs() <= 2).to(maps.dtype)
+        neighbours = (maps.square().movedim(1, -1) @ band).movedim(-1, 1)
+        sums = 2 + 1e-4 * neighbours
+        return maps * (sums * sums.sqrt()).rsqrt()  # to the power of -0.75
 
 
 class AlexNet(Classifier):
@@ -18,26 +42,29 @@ class AlexNet(Classifier):
         - The fully connected layers have 1,024 units in place of 4,096: there are 4,096 features to look at, not 9,216,
           and 10 classes, not 1,000.
         - He's initial weights: those of section 5 are for inputs of another scale.
+
+    Args:
+        channels: of an image.
+        classes: how many logits.
+        width: of its layers, as a share of the paper's.
     """
 
-    def __init__(self, channels: int, classes: int, *, units: int = 1024) -> None:
+    def __init__(self, channels: int, classes: int, *, width: float = 1.0) -> None:
         super().__init__(channels, classes)
-
-        def normalisation() -> nn.Module:
-            return nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2.0)  # torch divides alpha by the 5 neighbours
+        maps96, maps256, maps384, units = (thinned(features, width) for features in (96, 256, 384, 1024))
 
         def pooling() -> nn.Module:
             return nn.MaxPool2d(3, stride=2, padding=1)
 
         self.features = nn.Sequential(
-            *(nn.Conv2d(channels, 96, 5, padding=2), nn.ReLU(inplace=True), normalisation(), pooling()),
-            *(nn.Conv2d(96, 256, 5, padding=2, groups=2), nn.ReLU(inplace=True), normalisation(), pooling()),
-            *(nn.Conv2d(256, 384, 3, padding=1), nn.ReLU(inplace=True)),
-            *(nn.Conv2d(384, 384, 3, padding=1, groups=2), nn.ReLU(inplace=True)),
-            *(nn.Conv2d(384, 256, 3, padding=1, groups=2), nn.ReLU(inplace=True), pooling()),
+            *(nn.Conv2d(channels, maps96, 5, padding=2), nn.ReLU(inplace=True), ResponseNorm(), pooling()),
+            *(nn.Conv2d(maps96, maps256, 5, padding=2, groups=2), nn.ReLU(inplace=True), ResponseNorm(), pooling()),
+            *(nn.Conv2d(maps256, maps384, 3, padding=1), nn.ReLU(inplace=True)),
+            *(nn.Conv2d(maps384, maps384, 3, padding=1, groups=2), nn.ReLU(inplace=True)),
+            *(nn.Conv2d(maps384, maps256, 3, padding=1, groups=2), nn.ReLU(inplace=True), pooling()),
         )
         self.classifier = nn.Sequential(
-            *(nn.Dropout(0.5), nn.Linear(256 * 4 * 4, units), nn.ReLU(inplace=True)),
+            *(nn.Dropout(0.5), nn.Linear(maps256 * 4 * 4, units), nn.ReLU(inplace=True)),
             *(nn.Dropout(0.5), nn.Linear(units, units), nn.ReLU(inplace=True)),
             nn.Linear(units, classes),
         )

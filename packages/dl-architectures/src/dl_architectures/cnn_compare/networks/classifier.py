@@ -31,6 +31,11 @@ class Classifier(nn.Module):
         return [(1.0, self(images))]
 
 
+def thinned(features: int, width: float) -> int:
+    """Channels of a layer at a share of the paper's width; a multiple of eight, as the paper's own are."""
+    return max(8, 8 * round(width * features / 8))
+
+
 class ConvNorm(nn.Sequential):
     """A convolution, batch normalisation (Ioffe and Szegedy 2015, arXiv:1502.03167), and ReLU.
 

@@ -13,6 +13,7 @@ from dl_architectures.cnn_compare.networks.classifier import (
     Logits,
     Outputs,
     initialise,
+    thinned,
 )
 
 AUXILIARY_WEIGHT = 0.3  # of their loss, section 5
@@ -27,6 +28,9 @@ class Branches(NamedTuple):
     five_reduce: int
     five: int
     pool: int
+
+    def thinned(self, width: float) -> "Branches":
+        return Branches(*(thinned(features, width) for features in self))
 
     @property
     def features(self) -> int:
@@ -70,10 +74,11 @@ class Auxiliary(nn.Sequential):
     Departure: the mean is taken down to 2 x 2 pixels, not 4 x 4; 1,024 units become 256, as there are fewer features.
     """
 
-    def __init__(self, before: int, classes: int) -> None:
+    def __init__(self, before: int, classes: int, width: float) -> None:
+        maps, units = thinned(128, width), thinned(256, width)
         super().__init__(
-            *(nn.AdaptiveAvgPool2d(2), ConvNorm(before, 128, 1), nn.Flatten()),
-            *(nn.Linear(128 * 2 * 2, 256), nn.ReLU(inplace=True), nn.Dropout(0.7), nn.Linear(256, classes)),
+            *(nn.AdaptiveAvgPool2d(2), ConvNorm(before, maps, 1), nn.Flatten()),
+            *(nn.Linear(maps * 2 * 2, units), nn.ReLU(inplace=True), nn.Dropout(0.7), nn.Linear(units, classes)),
         )
 
 
@@ -85,22 +90,32 @@ class GoogLeNet(Classifier):
           pixels wide, not 224. So Inception 3 sees 16 pixels where the paper's sees 28, and 5 sees 4 where it sees 7.
         - Batch normalisation, which came later, in place of response normalisation.
         - What the auxiliary classifiers say of themselves.
+
+    Args:
+        channels: of an image.
+        classes: how many logits.
+        width: of its layers, as a share of the paper's.
     """
 
-    def __init__(self, channels: int, classes: int) -> None:
+    def __init__(self, channels: int, classes: int, *, width: float = 1.0) -> None:
         super().__init__(channels, classes)
+        table = {name: branches.thinned(width) for name, branches in TABLE_1.items()}
+        maps64, maps192 = thinned(64, width), thinned(192, width)
 
         def pooling() -> nn.Module:
             return nn.MaxPool2d(3, stride=2, padding=1)
 
-        self.stem = nn.Sequential(ConvNorm(channels, 64, 3), pooling(), ConvNorm(64, 64, 1), ConvNorm(64, 192, 3))
+        self.stem = nn.Sequential(
+            *(ConvNorm(channels, maps64, 3), pooling()),
+            *(ConvNorm(maps64, maps64, 1), ConvNorm(maps64, maps192, 3)),
+        )
         self.pool3, self.pool4 = pooling(), pooling()
-        before, self.inception = 192, nn.ModuleDict()
-        for name, branches in TABLE_1.items():
+        before, self.inception = maps192, nn.ModuleDict()
+        for name, branches in table.items():
             self.inception[name] = Inception(before, branches)
             before = branches.features
-        self.after_4a = Auxiliary(TABLE_1["4a"].features, classes)
-        self.after_4d = Auxiliary(TABLE_1["4d"].features, classes)
+        self.after_4a = Auxiliary(table["4a"].features, classes, width)
+        self.after_4d = Auxiliary(table["4d"].features, classes, width)
         self.classifier = nn.Sequential(
             nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.4), nn.Linear(before, classes)
         )

@@ -13,6 +13,7 @@ from dl_architectures.cnn_compare.networks.classifier import (
     Logits,
     Outputs,
     initialise,
+    thinned,
 )
 
 # Channels and blocks of each stage; the first stage keeps the size of the picture, each other halves it.
@@ -54,11 +55,12 @@ class ResNet(Classifier):
         channels: of an image.
         classes: how many logits.
         variant: of `STAGES`.
+        width: of its layers, as a share of the paper's.
     """
 
-    def __init__(self, channels: int, classes: int, *, variant: str) -> None:
+    def __init__(self, channels: int, classes: int, *, variant: str, width: float = 1.0) -> None:
         super().__init__(channels, classes)
-        stages = STAGES[variant]
+        stages = [(thinned(features, width), count) for features, count in STAGES[variant]]
         widths = [stages[0][0], *(features for features, count in stages for _ in range(count))]
         self.features = nn.Sequential(
             ConvNorm(channels, widths[0], 3),

@@ -3,7 +3,7 @@
 
 from torch import nn
 
-from dl_architectures.cnn_compare.networks.classifier import Classifier, ConvNorm, Images, Logits, initialise
+from dl_architectures.cnn_compare.networks.classifier import Classifier, ConvNorm, Images, Logits, initialise, thinned
 
 # Table 1: channels of the convolutions between two poolings.
 CONFIGURATIONS = {
@@ -25,22 +25,24 @@ class VGG(Classifier):
         channels: of an image.
         classes: how many logits.
         configuration: of Table 1.
+        width: of its layers, as a share of the paper's.
     """
 
-    def __init__(self, channels: int, classes: int, *, configuration: str) -> None:
+    def __init__(self, channels: int, classes: int, *, configuration: str, width: float = 1.0) -> None:
         super().__init__(channels, classes)
+        units = thinned(512, width)
         layers: list[nn.Module] = []
         before = channels
         for stage in CONFIGURATIONS[configuration]:
             for features in stage:
-                layers.append(ConvNorm(before, features, 3))
-                before = features
+                layers.append(ConvNorm(before, thinned(features, width), 3))
+                before = thinned(features, width)
             layers.append(nn.MaxPool2d(2, ceil_mode=True))
         self.features = nn.Sequential(*layers)
         self.classifier = nn.Sequential(
-            *(nn.Linear(before, 512), nn.ReLU(inplace=True), nn.Dropout(0.5)),
-            *(nn.Linear(512, 512), nn.ReLU(inplace=True), nn.Dropout(0.5)),
-            nn.Linear(512, classes),
+            *(nn.Linear(before, units), nn.ReLU(inplace=True), nn.Dropout(0.5)),
+            *(nn.Linear(units, units), nn.ReLU(inplace=True), nn.Dropout(0.5)),
+            nn.Linear(units, classes),
         )
         initialise(self)
 

@@ -13,6 +13,7 @@ from dl_architectures.cnn_compare.networks.classifier import (
     Logits,
     Outputs,
     initialise,
+    thinned,
 )
 
 MIDDLE = 8  # times the middle flow is repeated
@@ -66,23 +67,33 @@ class Xception(Classifier):
     Departures:
         - The first convolution is at each pixel, not at each second, so that pictures of 32 pixels, not 299, are 4
           pixels wide in the middle flow, where the paper's are 19.
+
+    Args:
+        channels: of an image.
+        classes: how many logits.
+        width: of its layers, as a share of the paper's.
     """
 
-    def __init__(self, channels: int, classes: int) -> None:
+    def __init__(self, channels: int, classes: int, *, width: float = 1.0) -> None:
         super().__init__(channels, classes)
+
+        def thin(*features: int) -> list[int]:
+            return [thinned(each, width) for each in features]
+
+        stem, out = thin(32, 64), thin(1024, 1536, 2048)
         self.entry = nn.Sequential(
-            *(ConvNorm(channels, 32, 3), ConvNorm(32, 64, 3)),
-            Block((64, 128, 128), halve=True, first_relu=False),
-            Block((128, 256, 256), halve=True),
-            Block((256, 728, 728), halve=True),
+            *(ConvNorm(channels, stem[0], 3), ConvNorm(stem[0], stem[1], 3)),
+            Block(thin(64, 128, 128), halve=True, first_relu=False),
+            Block(thin(128, 256, 256), halve=True),
+            Block(thin(256, 728, 728), halve=True),
         )
-        self.middle = nn.Sequential(*(Block((728, 728, 728, 728), halve=False) for _ in range(MIDDLE)))
+        self.middle = nn.Sequential(*(Block(thin(728, 728, 728, 728), halve=False) for _ in range(MIDDLE)))
         self.exit = nn.Sequential(
-            Block((728, 728, 1024), halve=True),
-            *(Separable(1024, 1536), nn.ReLU(inplace=True)),
-            *(Separable(1536, 2048), nn.ReLU(inplace=True)),
+            Block(thin(728, 728, 1024), halve=True),
+            *(Separable(out[0], out[1]), nn.ReLU(inplace=True)),
+            *(Separable(out[1], out[2]), nn.ReLU(inplace=True)),
         )
-        self.classifier = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2048, classes))
+        self.classifier = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(out[2], classes))
         initialise(self)
 
     def forward(self, images: Images) -> Logits:
