@@ -7,8 +7,8 @@ is that of a run, with its keeper, checkpoints and schedule; pictures are enlarg
 in a loader` makes the same updates, but two worker processes crop, mirror and enlarge each picture with Pillow. The
 textbook's loop is that of Accelerate's own example `cv_example.py`: such a loader, contiguous tensors, Adam and
 OneCycleLR as they come. All times are medians over the steps after the first three; loops take turns, so that a busy
-machine slows all. `of peak` is the share of the rate at which the same machine multiplies two large matrices in that
-format. A tiny network shows what a step costs beside it.
+machine slows all. `of peak` is the share of what the same machine reaches in that format in a large matrix product or
+convolution. A tiny network shows what a step costs beside it.
 """
 
 import argparse
@@ -63,7 +63,7 @@ def main() -> None:
     found = ", ".join(f"{name} {peak / 1e9:.0f}" for name, peak in peaks.items())
     print(
         f"{DEVICE}, {torch.get_num_threads()} threads, torch {torch.__version__}, accelerate {accelerate.__version__},"
-        f" matrix product in GFLOP/s: {found}"
+        f" peak in GFLOP/s: {found}"
     )
     print(f"embedded ResNet, batches of {bf16.batch_size}, {flops / 1e9:.2f} GFLOP a picture, both ways")
     rows = {

@@ -6,8 +6,8 @@ The first two loops make the same updates of the same network: ours as in a run,
 its log; and a bare one, without Accelerate. The third is that of Accelerate's own examples: a `DataLoader` over windows
 cut one by one, a loss on the last day of each, `accelerator.backward`, AdamW as it comes. A step of ours learns from
 every day of its windows, so the table counts the days learned from as well. Times are medians over the steps after the
-first ten; loops take turns, so that a busy machine slows all. `of peak` is the share of the rate at which the same
-machine multiplies two large matrices.
+first ten; loops take turns, so that a busy machine slows all. `of peak` is the share of what the same machine
+reaches in a large matrix product or convolution.
 
 Then the search: trials per minute of one worker and of two, on one study, start of the processes included.
 """
@@ -64,7 +64,7 @@ def main() -> None:
     print(
         f"preset {arguments.preset}: {config.cell}, {parameters:,} parameters, batches of {config.batch_size} windows"
         f" of {config.lookback} days; torch {torch.__version__}, accelerate {accelerate.__version__},"
-        f" {torch.get_num_threads()} thread, matrix product {peak / 1e9:.0f} GFLOP/s"
+        f" {torch.get_num_threads()} thread, peak {peak / 1e9:.0f} GFLOP/s"
     )
     loops: dict[str, Loop] = {"ours, as in a run": ours, "the same, bare": bare, "textbook Accelerate": textbook}
     seconds: dict[str, list[float]] = {name: [] for name in loops}

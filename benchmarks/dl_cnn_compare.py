@@ -7,7 +7,8 @@ textbook loop is that of most tutorials: a `DataLoader` whose two workers crop a
 contiguous tensors, AdamW as it comes. `3 seeds at once` stacks three networks, each with its own batch, and makes one
 update of them (`torch.func`, so that convolutions become grouped ones); its images are those of all three. Images have
 three channels and 32 pixels. Times are medians over the updates after the first two; loops take turns, so that a busy
-machine slows all. `of peak` is the share of the rate at which the machine multiplies two large matrices in that format.
+machine slows all. `of peak` is the share of what the machine reaches in that format in a large matrix product or
+convolution.
 """
 
 import argparse
@@ -147,7 +148,7 @@ def main() -> None:
     peaks = {precision: matrix_peak(precision) for precision in DTYPES}
     found = ", ".join(f"{name} {peak / 1e9:.0f}" for name, peak in peaks.items())
     threads = f", {torch.get_num_threads()} threads" if DEVICE.type == "cpu" else ""
-    print(f"{DEVICE}{threads}, torch {torch.__version__}; matrix product in GFLOP/s: {found}")
+    print(f"{DEVICE}{threads}, torch {torch.__version__}; peak in GFLOP/s: {found}")
     print(f"batches of {arguments.batch_size}; images/s")
     print(f"{'':12}{'':22}{'images/s':>10}{'of peak':>9}{'to textbook':>13}")
     for name in arguments.architectures:

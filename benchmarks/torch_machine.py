@@ -40,10 +40,7 @@ def machine_line(peaks: dict[str, float]) -> str:
     """The device, the versions and the peaks, for the head of a table."""
     found = ", ".join(f"{name} {peak / 1e9:.0f}" for name, peak in peaks.items())
     threads = f"{torch.get_num_threads()} threads, " if DEVICE.type == "cpu" else ""
-    return (
-        f"{DEVICE}, {threads}torch {torch.__version__}, pytorch-lightning {pl.__version__},"
-        f" matrix product in GFLOP/s: {found}"
-    )
+    return f"{DEVICE}, {threads}torch {torch.__version__}, pytorch-lightning {pl.__version__}, peak in GFLOP/s: {found}"
 
 
 if __name__ == "__main__":
