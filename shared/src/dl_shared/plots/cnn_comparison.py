@@ -98,11 +98,14 @@ def pareto(rows: Rows, name: str) -> Figure:
         axis.plot(*zip(*(points[network] for network in front), strict=True), color="#999999", linewidth=1, zorder=1)
         for network, (color, marker) in _looks(rows).items():
             axis.plot(*points[network], marker, color=color, markersize=8, label=literal(network))
-        axis.set_xscale("log")
         axis.margins(x=0.15)
         costs = [value for value, _ in points.values()]
-        wide = max(costs) > 30 * min(costs)
-        axis.xaxis.set_major_locator(LogLocator(subs=(1.0,) if wide else (1.0, 2.0, 5.0)))
+        if max(costs) < 5 * min(costs):
+            axis.xaxis.set_major_locator(MaxNLocator(4))
+        else:
+            axis.set_xscale("log")
+            wide = max(costs) > 30 * min(costs)
+            axis.xaxis.set_major_locator(LogLocator(subs=(1.0,) if wide else (1.0, 2.0, 5.0)))
         axis.xaxis.set_major_formatter(FuncFormatter(_short))
         axis.minorticks_off()
         axis.set_xlabel(label)

@@ -24,8 +24,8 @@ class Board:
 
     def __init__(self, run: Path, cells: Sequence[Cell]) -> None:
         self.run, self.cells = run, cells
-        self.begun = self.shown = time.monotonic()
-        self.done_at_first = self.finished()
+        self.begun = self.shown = self.counted = time.monotonic()
+        self.done_at_first = self.done = self.finished()
         self.live: Any = None
 
     def __enter__(self) -> "Board":
@@ -58,9 +58,13 @@ class Board:
 
     def _left(self, now: float) -> str:
         """In words, once a cell has been finished."""
-        new = self.finished() - self.done_at_first
-        left = len(self.cells) - self.finished()
-        return f", about {(now - self.begun) / new * left:.0f} s left" if new and left else ""
+        if (done := self.finished()) > self.done:
+            self.done, self.counted = done, now
+        new, left = done - self.done_at_first, len(self.cells) - done
+        if not new or not left:
+            return ""
+        seconds = (self.counted - self.begun) / new * left - (now - self.counted)  # cells in progress are begun already
+        return f", about {max(seconds, 0):.0f} s left"
 
     def table(self) -> Any:
         """A row for each network, a column for each data set; in each place the newest accuracy of every seed."""
