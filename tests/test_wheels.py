@@ -2,15 +2,20 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
+import time
 import tomllib
+import urllib.request
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FEWER = {"dl-cnn-compare": ("--architectures", "lenet", "--datasets", "mnist")}  # of 18 cells
+NO_NETWORK = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), "http://127.0.0.1:9")  # where nobody listens
+ASKED = "Ann Smith made this wonderful film in 1999. It is about a dog. The dog runs home, and everybody is happy."
 DISTRIBUTIONS = [ROOT / "shared", *sorted(path.parent for path in ROOT.glob("packages/*/pyproject.toml"))]
 
 
@@ -30,6 +35,54 @@ def wheels(tmp_path_factory):
     return folder
 
 
+def check_training(script, program, **where):
+    """A short training on sample data ends with its figures and its report."""
+    command = (program, "train", "--data", "sample", "--preset", "quick", "--epochs", 1, "--json")
+    metrics = json.loads(run(*command, *FEWER.get(script, ()), **where))
+    assert metrics["test"]
+    assert metrics["optimum"]
+    assert list(where["cwd"].glob(f"runs/{script}/*/report.html"))
+
+
+def check_nlp_tool(script, program, **where):
+    """What is in the package answers in a terminal with no network, and the page opens."""
+    where["env"] = where["env"] | NO_NETWORK | {"XDG_DATA_HOME": str(where["cwd"] / "data")}
+    models = json.loads(run(program, "models", "--json", **where))["rows"]
+    embedded = [row for row in models if row["id"].startswith("embedded:") and row["ready"]]
+    ours = {task: row["id"] for row in embedded for task in row["tasks"]}
+    answers = {}
+    for task, model in ours.items():
+        more = {"question": ("--question", "When was the film made?"), "image": ("--output", "drawn.png")}.get(task, ())
+        answers[task] = json.loads(run(program, "run", task, "--text", ASKED, *more, "--json", **where))
+        assert answers[task]["model"] == model
+    assert answers["sentiment"]["label"] == "positive"
+    assert answers["question"]["text"] == "1999"
+    assert set(answers["summary"]["text"].split(". ")) < set(ASKED.split(". "))
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    page = subprocess.Popen([program, "--no-browser", "--port", str(port)], **where)
+    try:
+        assert page_opens(page, f"http://127.0.0.1:{port}")
+    finally:
+        page.kill()
+        page.wait()
+    assert (where["cwd"] / "data" / "dl-nlp-tool" / "feedback.sqlite3").is_file()
+
+
+def page_opens(process, url):
+    """Whether a server answers before it ends."""
+    while process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=5) as answer:
+                return answer.status == 200
+        except OSError:
+            time.sleep(0.2)
+    return False
+
+
+NO_TRAINING = {"dl-nlp-tool": check_nlp_tool}
+
+
 @pytest.mark.parametrize("distribution", DISTRIBUTIONS, ids=lambda path: path.name)
 def test_a_wheel_installs_alone_and_its_scripts_work(wheels, distribution, tmp_path):
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
@@ -43,10 +96,5 @@ def test_a_wheel_installs_alone_and_its_scripts_work(wheels, distribution, tmp_p
     for script in tomllib.loads((distribution / "pyproject.toml").read_text())["project"]["scripts"]:
         program = tmp_path / "env" / "bin" / script
         assert script in run(program, "--help", cwd=tmp_path, env=environment)
-        if distribution.name == "shared":
-            continue
-        command = (program, "train", "--data", "sample", "--preset", "quick", "--epochs", 1, "--json")
-        metrics = json.loads(run(*command, *FEWER.get(script, ()), cwd=tmp_path, env=environment))
-        assert metrics["test"]
-        assert metrics["optimum"]
-        assert list(tmp_path.glob(f"runs/{script}/*/report.html"))
+        if distribution.name != "shared":
+            NO_TRAINING.get(script, check_training)(script, program, cwd=tmp_path, env=environment)
