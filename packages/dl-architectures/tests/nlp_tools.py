@@ -135,7 +135,7 @@ def save_painter(folder: Path) -> Path:
             down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
             up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"), cross_attention_dim=16, attention_head_dim=4,
             layers_per_block=1),
-        scheduler=diffusers.DDIMScheduler(),
+        scheduler=diffusers.DDIMScheduler(steps_offset=1, clip_sample=False),  # of others, diffusers warns
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,

@@ -99,7 +99,7 @@ def walk(page, check):
         ("Next word", "To be or not to", "Show next words", "50.0 %"),
         ("Text generation", "The king said", "Continue", "they"),
         ("Sentiment", "A warm and funny", "Judge", "Positive"),
-        ("Question answering", "When did the trams", "Find the answer", "Score: 75.0 %"),
+        ("Question answering", "Until when did", "Find the answer", "Score: 75.0 %"),
         ("Summary", "Bees dance", "Summarise", "read in 2 parts"),
         ("Image generation", "a sneaker", "Draw", "8 x 8 pixels"),
     ):

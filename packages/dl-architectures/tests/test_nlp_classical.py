@@ -10,6 +10,7 @@ from dl_architectures.nlp.classical.questions import answer_question
 from dl_architectures.nlp.classical.sentiment import NgramSentiment
 from dl_architectures.nlp.classical.summary import PART, centrality, summarise
 from dl_architectures.nlp.classical.terms import stem
+from dl_architectures.nlp_tool import examples
 from dl_shared.data.sentences import sentence_spans
 from dl_shared.errors import InputError
 
@@ -74,6 +75,11 @@ def test_what_the_text_does_not_tell_is_not_found(context, question):
     found = answer_question(question, context)
     assert not found.found
     assert found.text == context[found.start : found.end]
+
+
+def test_what_the_page_offers_to_ask_is_answered_rightly():
+    answers = [answer_question(*asked) for asked in examples.QUESTION]
+    assert [found.text if found.found else None for found in answers] == ["Anna Lindqvist", "1961", None]
 
 
 @settings(deadline=None)  # the first example also compiles the checks of shapes

@@ -12,19 +12,14 @@ SENTIMENT = (
     "Two hours that I will never get back. The plot makes no sense and the jokes are not funny.",
     "The first half drags, and the music is too loud, but the ending is so good that I forgave it everything.",
 )
+_BRIDGE = (
+    "The old stone bridge was washed away by the flood of 1846. Six years later the town built a new one of iron, "
+    "designed by the engineer Anna Lindqvist. It has three arches, is 84 metres long, and cost 12,000 crowns. "
+    "Trams crossed it until 1961, when the line was closed; today it is open to cyclists and people on foot."
+)
 QUESTION = (
-    (
-        "Who designed the bridge?",
-        "The old stone bridge was washed away by the flood of 1846. Six years later the town built a new one of iron, "
-        "designed by the engineer Anna Lindqvist. It has three arches, is 84 metres long, and cost 12,000 crowns. "
-        "Trams crossed it until 1961; today it is open to cyclists and people on foot.",
-    ),
-    (
-        "When did the trams stop?",
-        "The old stone bridge was washed away by the flood of 1846. Six years later the town built a new one of iron, "
-        "designed by the engineer Anna Lindqvist. It has three arches, is 84 metres long, and cost 12,000 crowns. "
-        "Trams crossed it until 1961, when the line was closed; today it is open to cyclists and people on foot.",
-    ),
+    ("Who designed the bridge?", _BRIDGE),
+    ("Until when did trams cross the bridge?", _BRIDGE),
     (
         "What do penguins eat?",
         "Bees dance to tell each other where flowers are. The direction of the dance gives the direction to fly, seen "
@@ -32,6 +27,7 @@ QUESTION = (
         "Prize for it in 1973.",
     ),
 )
+"""The last is not answered by its text."""
 SUMMARY = (
     "Bees dance to tell each other where flowers are. A bee that has found food returns to the hive and runs in a "
     "figure of eight on the comb. The direction of the run gives the direction to fly, seen from the sun, and its "
