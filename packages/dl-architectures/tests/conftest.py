@@ -23,3 +23,32 @@ def few_images(tmp_path_factory):
     from dl_shared.testing import write_few_images  # not before the hook
 
     return write_few_images(tmp_path_factory.mktemp("few"))
+
+
+@pytest.fixture
+def tool():
+    """A tool that answers at once."""
+    from fake_tool import FakeTool
+
+    return FakeTool()
+
+
+@pytest.fixture
+def feedback(tmp_path):
+    """A feedback database that nobody has used."""
+    from dl_architectures.nlp_tool.feedback import Feedback
+
+    opened = Feedback(f"sqlite:///{tmp_path / 'feedback.sqlite3'}")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def page(tool, feedback):
+    """A function that opens a view of the page, in a new session unless one is given."""
+    from nlp_pages import open_page
+
+    from dl_architectures.nlp_tool import resources
+
+    resources.configure(lambda: tool, lambda: feedback)
+    return open_page

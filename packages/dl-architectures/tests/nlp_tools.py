@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import pytest
 import torch
 import transformers
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+
+from dl_architectures.nlp import catalogue
 
 TEXTS = [
     "the film is good and the actors are wonderful",
@@ -142,6 +145,13 @@ def save_painter(folder: Path) -> Path:
     )  # fmt: skip
     pipeline.save_pretrained(folder)
     return folder
+
+
+def lack_embedded_models(monkeypatch: pytest.MonkeyPatch, folder: Path) -> dict[str, Path]:
+    """Make this an installation without weights; returns where each model is then looked for."""
+    lacking = {id: folder / real.name for id, real in catalogue.FOLDERS.items()}
+    monkeypatch.setattr(catalogue, "FOLDERS", lacking)
+    return lacking
 
 
 def _save(folder: Path, network: transformers.PreTrainedModel, tokenizer: transformers.PreTrainedTokenizerFast) -> Path:

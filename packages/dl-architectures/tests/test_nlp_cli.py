@@ -99,6 +99,14 @@ def test_the_list_of_models_tells_size_and_licence(capsys, language):
     assert all(row["tasks"] == ["sentiment"] for row in rows)
 
 
+def test_an_embedded_model_that_is_missing_is_said_so(capsys, tmp_path, monkeypatch):
+    nlp_tools.lack_embedded_models(monkeypatch, tmp_path)
+    line = refused(capsys, main, "run", "image", "--text", "a cat", "--output", tmp_path / "cat.png")
+    assert "make the embedded one with: python -m dl_architectures.nlp.training.pictures train --data PATH" in line
+    assert main(["models", "--task", "image"]) == 0
+    assert "embedded:pictures missing" in " ".join(capsys.readouterr().out.split())
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

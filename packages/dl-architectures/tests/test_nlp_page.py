@@ -1,100 +1,19 @@
-"""The page without a browser: every view and state, with a tool that answers at once."""
+"""The page without a browser: every task and state, with a tool that answers at once."""
 
 import json
 import logging
 import sqlite3
 import time
 from html import unescape
-from pathlib import Path
 
-import pandas as pd
 import pytest
-from fake_tool import HUB_MODEL, FakeTool
+from nlp_pages import NASTY, TASKS, TYPED, ask, click, html, open_app, sound, type_in, words
 from streamlit.runtime.scriptrunner import get_script_run_ctx
-from streamlit.testing.v1 import AppTest
 
-import dl_architectures.nlp_tool as package
 from dl_architectures.nlp import names, requests
 from dl_architectures.nlp.api import ModelError
 from dl_architectures.nlp_tool import examples, resources
-from dl_architectures.nlp_tool.feedback import Answer, Feedback, Rating
 from dl_shared.errors import InputError
-
-NASTY = '<script>alert("1")</script> **bold** :material/bolt: $x$ [a](http://x.y)'
-# What is typed on each page: fields by their keys, and the button that asks.
-TYPED = {
-    "next_word": ({"text next-word": "Once upon"}, "Show next words"),
-    "generate": ({"text generate": "Once upon"}, "Continue"),
-    "sentiment": ({"text sentiment": "Good film"}, "Judge"),
-    "question": ({"context": "The answer is here.", "question": "Where?"}, "Find the answer"),
-    "summary": ({"text summary": "One sentence of it. Another sentence of it."}, "Summarise"),
-    "image": ({"prompt": "a sneaker"}, "Draw"),
-}
-TASKS = dict(zip(TYPED, ("next-word", "generate", "sentiment", "question", "summary", "image"), strict=True))
-
-
-@pytest.fixture
-def tool():
-    return FakeTool()
-
-
-@pytest.fixture
-def database(tmp_path):
-    return tmp_path / "feedback.sqlite3"
-
-
-@pytest.fixture
-def feedback(database):
-    opened = Feedback(f"sqlite:///{database}")
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def page(tool, feedback):
-    """A function that opens a page of a new session."""
-    resources.configure(lambda: tool, lambda: feedback)
-
-    def open_page(name, app=None):
-        app = app or AppTest.from_file(Path(package.__file__).with_name("app.py"), default_timeout=60).run()
-        return sound(app.switch_page(f"views/{name}.py").run())
-
-    return open_page
-
-
-def sound(app):
-    """The page, which shows no traceback."""
-    assert not app.exception
-    return app
-
-
-def html(app):
-    """All HTML of the page."""
-    return "".join(element.proto.body for element in app.get("html"))
-
-
-def words(app):
-    """All that can be read on the page, as it is sent."""
-    written = [e.value for kind in ("markdown", "caption", "text", "info", "warning", "error", "success", "subheader")
-               for e in app.get(kind)]  # fmt: skip
-    return "\n".join([html(app), *written])
-
-
-def click(app, label):
-    (button,) = [button for button in app.button if button.label == label]
-    return sound(button.click().run())
-
-
-def type_in(app, fields):
-    for key, text in fields.items():
-        (field,) = [field for field in (*app.text_area, *app.text_input) if field.key == key]
-        field.set_value(text)
-    return app
-
-
-def ask(app, name):
-    fields, button = TYPED[name]
-    return click(type_in(app, fields), button)
 
 
 @pytest.mark.parametrize("name", TYPED)
@@ -293,9 +212,9 @@ def test_thumbs_and_a_comment_are_kept_changed_and_withdrawn(page, feedback):
     assert not list(feedback.rated())
 
 
-def test_a_database_that_refuses_spoils_no_answer(page, database, feedback):
+def test_a_database_that_refuses_spoils_no_answer(page, tmp_path):
     app = page("generate")
-    with sqlite3.connect(database) as connection:
+    with sqlite3.connect(tmp_path / "feedback.sqlite3") as connection:
         connection.execute("DROP TABLE nlp_ratings")
         connection.execute("DROP TABLE nlp_answers")
     ask(app, "generate")
@@ -307,93 +226,13 @@ def test_a_database_that_refuses_spoils_no_answer(page, database, feedback):
         assert "cannot be read" in page(name, app).error[0].value
 
 
-def test_a_tool_that_cannot_start_says_why(page):
+def test_a_tool_that_cannot_start_says_why(tool):
     def broken():
         raise InputError("--database must be sqlite:///FILE")
 
-    resources.configure(FakeTool, broken)
-    app = sound(AppTest.from_file(Path(package.__file__).with_name("app.py"), default_timeout=60).run())
+    resources.configure(lambda: tool, broken)
+    app = open_app()
     assert r"database must be sqlite" in app.error[0].value
-
-
-def test_feedback_is_listed_and_can_be_filtered(page, feedback):
-    app = page("feedback")
-    assert "Nothing was rated yet" in app.info[0].value
-    assert not app.get("download_button")
-    for rating in ("up", "down"):
-        answer = Answer(task="chat", model="a/b", outcome="finished", seconds=1.0)
-        feedback.rate(answer, Rating(rating=rating, comment=f"{rating} {NASTY}", prompt=NASTY, answer=NASTY))
-    sound(app.run())
-    assert "<script" not in words(app)
-    assert html(app).index("<mark>down") < html(app).index("<mark>up")
-    sound(app.segmented_control[0].set_value("up").run())
-    assert "<mark>down" not in html(app)
-    assert len(app.get("download_button")) == 2
-
-
-def test_the_evaluation_shows_figures_charts_and_the_worst_answers(page, feedback):
-    app = page("evaluation")
-    assert "Nothing was asked yet" in app.info[0].value
-    rated = [("up", 1.0), ("up", 2.0), ("down", 6.0)]
-    for rating, seconds in rated:
-        answer = Answer(task="chat", model="a/b", outcome="finished", seconds=seconds, first_seconds=0.5)
-        feedback.rate(answer, Rating(rating=rating, comment=f"it was {rating}", prompt="p", answer="a"))
-    feedback.record(Answer(task="chat", model="a/b", outcome="failed", seconds=0.1))
-    sound(app.run())
-    assert {metric.label: metric.value for metric in app.metric} == {
-        "Answers": "4", "Rated": "3", "Satisfied": "66.7 %", "Median time": "2.0 s", "Failed": "25.0 %",
-    }  # fmt: skip
-    assert len(app.get("vega_lite_chart")) + len(app.get("arrow_vega_lite_chart")) == 1
-    by_model, worst = (table.value for table in app.dataframe)
-    assert by_model.to_dict("records")[0]["ratings"] == 3
-    assert list(worst["comment"]) == ["it was down"]
-
-
-def test_an_evaluation_without_a_rating_still_shows_times(page, feedback):
-    feedback.record(Answer(task="chat", model="a/b", outcome="finished", seconds=1.0))
-    app = page("evaluation")
-    assert "No answer was rated yet" in app.info[0].value
-    assert isinstance(app.dataframe[0].value, pd.DataFrame)
-    assert "No answer has thumbs down" in app.success[0].value
-
-
-def test_a_model_that_is_not_here_is_offered_with_licence_and_size(page, tool):
-    app = page("generate")
-    sound(app.selectbox(key="model generate").set_value(HUB_MODEL).run())
-    assert "Licence: apache-2.0\nDownload: 250.0 MB" in [text.value for text in app.text]
-    ask(app, "generate")
-    assert tool.asked == []
-    click(app, "Download")
-    assert not [text for text in app.text if "is not on this machine" in text.value]
-    ask(app, "generate")
-    assert tool.asked[0][1] == HUB_MODEL
-
-
-def test_without_a_network_the_hub_is_said_to_be_away(page, tool):
-    tool.online = False
-    app = page("models")
-    sound(app.text_input(key="hub id").set_value("nobody/knows").run())
-    click(app, "Look it up on the hub")
-    assert r"the hub cannot be reached" in app.error[0].value
-    sound(app.text_input(key="hub id").set_value(HUB_MODEL).run())
-    sound(app.button(key=f"download {HUB_MODEL}").click().run())
-    assert "the network is gone" in app.error[0].value
-
-
-def test_models_are_looked_up_downloaded_and_deleted(page, tool):
-    app = page("models")
-    assert "4.0 MB of 8.0 GB" in app.get("progress")[0].proto.text
-    assert any(r"\/models" in caption.value for caption in app.caption)
-    sound(app.text_input(key="hub id").set_value("no hub id").run())
-    assert "owner/name" in app.warning[0].value
-    sound(app.text_input(key="hub id").set_value("any/one").run())
-    click(app, "Look it up on the hub")
-    assert "Licence: apache-2.0\nDownload: 250.0 MB" in [text.value for text in app.text]
-    sound(app.button(key="download any/one").click().run())
-    assert tool.here == {"any/one"}
-    tool.here.add(HUB_MODEL)
-    click(sound(app.run()), "Delete from this machine")
-    assert tool.here == {"any/one"}
 
 
 def test_a_conversation_is_saved_in_the_layout_of_chat_models():

@@ -1,5 +1,6 @@
 """The tool as a page uses it: every task from folders, several sessions at once, and all that may go wrong."""
 
+import importlib
 import itertools
 import json
 import threading
@@ -9,6 +10,7 @@ import nlp_tools
 import pytest
 import torch
 
+from dl_architectures.nlp import catalogue, names
 from dl_architectures.nlp import shelf as shelf_module
 from dl_architectures.nlp import tool as tool_module
 from dl_architectures.nlp.answers import Finished, Piece, Working
@@ -240,6 +242,34 @@ def test_only_folders_under_a_root_are_opened(tool, roots, tmp_path):
         ask(tool, NextWord(text="the"), roots / "nothing")
     assert not any("outside" in model.id or "link" in model.id for model in tool.models())
     (roots / "link").unlink()
+
+
+def test_what_an_installation_lacks_is_said_with_the_command_that_makes_it(tmp_path, monkeypatch):
+    lacking = nlp_tools.lack_embedded_models(monkeypatch, tmp_path / "embedded")
+    tool = LocalTool(device="cpu", hub=Hub(cache=tmp_path / "hub"))
+    assert {model.id for model in tool.models() if model.source == "embedded" and not model.ready} == set(lacking)
+    for model in (names.LANGUAGE_MODEL, None):
+        with pytest.raises(InputError) as refused:
+            ask(tool, NextWord(text="the"), model)
+        command = str(refused.value).partition("make")[2].partition("with: ")[2]
+        python, flag, module, *options = command.split()
+        assert (python, flag, options[-2:]) == ("python", "-m", ["--output", str(lacking[names.LANGUAGE_MODEL])])
+        assert importlib.import_module(f"{module}.__main__").main
+    assert "fetch one with: dl-nlp-tool models download HuggingFaceTB/SmolLM2-135M" in str(refused.value)
+    answer = ask(tool, Question(question="Who made it?", context="Ann Smith made it."), None)[1].answer
+    assert answer.text == "Ann Smith"
+    nlp_tools.save_language_model(lacking[names.LANGUAGE_MODEL])
+    assert ask(tool, NextWord(text="the"), None)[1].model == names.LANGUAGE_MODEL
+
+
+def test_embedded_weights_that_are_damaged_do_not_spoil_the_list(tmp_path, monkeypatch):
+    folder = nlp_tools.lack_embedded_models(monkeypatch, tmp_path)[names.SENTIMENT_MODEL]
+    folder.mkdir()
+    (folder / "model.safetensors").write_bytes(b"half of a fi")
+    models = {model.id: model for model in LocalTool(hub=Hub(cache=tmp_path / "hub")).models()}
+    assert not models[names.SENTIMENT_MODEL].ready
+    assert models[names.SUMMARY_METHOD].ready
+    assert models.keys() >= catalogue.EMBEDDED.keys()
 
 
 def damaged(folder, change):

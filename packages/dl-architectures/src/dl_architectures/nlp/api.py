@@ -49,7 +49,9 @@ class Model:
     """Of the files that are read; None where it is not known."""
     parameters: int | None = None
     ready: bool = True
-    """On this machine. Another must be downloaded first."""
+    """On this machine. Another must be had first: downloaded from the hub, or by the `remedy`."""
+    remedy: str = ""
+    """The command that makes an embedded model which this installation lacks."""
     small: bool = False
     """One of the embedded models, that should be labelled as small; or a classical method without weights."""
 
@@ -76,7 +78,7 @@ class Tool(Protocol):
     def models(self, task: Task | None = None) -> tuple[Model, ...]:
         """The models for a task, or all: embedded ones first, then folders, then the hub's. Asks no network.
 
-        The first is what is taken where no model is named.
+        The first that is ready is what is taken where no model is named.
         """
         ...
 

@@ -1,5 +1,6 @@
 """The models that are offered: those in the package, and a small and a large one of the hub for each task."""
 
+import shlex
 from pathlib import Path
 
 from dl_architectures.nlp import names
@@ -61,6 +62,13 @@ FOLDERS = {
     names.PICTURE_MODEL: EMBEDDED_FOLDER / "pictures",
 }
 """Of embedded models with weights."""
+
+
+def remedy(id: str) -> str:
+    """The command that makes an embedded model anew, where an installation lacks it."""
+    folder = FOLDERS[id]
+    module = f"dl_architectures.nlp.training.{folder.name}"
+    return f"python -m {module} train --data PATH --output {shlex.quote(str(folder))}"
 
 
 def _of_hub(

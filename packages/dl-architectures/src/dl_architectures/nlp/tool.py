@@ -115,18 +115,26 @@ class LocalTool:
         if name is None:
             name = next((model.id for model in self.models(task) if model.ready), None)
             if name is None:
-                raise InputError(f"no model for {names.TITLES[task].lower()} is on this machine; fetch one")
+                raise self._nothing_for(task)
         found = self._on_this_machine(name)
         if task not in found.model.tasks:
             able = ", ".join(names.TITLES[known].lower() for known in found.model.tasks)
             raise InputError(f"{name} does not do {names.TITLES[task].lower()}, but {able}; choose another model")
         return found
 
+    def _nothing_for(self, task: Task) -> InputError:
+        ours, *others = self.models(task)
+        fetch = next(model.id for model in others if model.source == "hub")
+        return InputError(
+            f"no model for {names.TITLES[task].lower()} is on this machine; fetch one with: "
+            f"dl-nlp-tool models download {fetch}; or make the embedded one with: {ours.remedy}"
+        )
+
     def _on_this_machine(self, name: str) -> _Found:
         if name in catalogue.EMBEDDED:
-            found = next((model for model in _embedded() if model.id == name), None)
-            if found is None:
-                raise InputError(f"{name} was left out of this installation")
+            found = next(model for model in _embedded() if model.id == name)
+            if not found.ready:
+                raise InputError(f"this installation lacks {name}; make it with: {found.remedy}")
             return _Found(found, catalogue.FOLDERS.get(name))
         if Path(name).is_absolute():
             folder = confined(Path(name), self._roots)
@@ -186,15 +194,18 @@ class LocalTool:
 
 
 def _embedded() -> list[Model]:
-    """The models in the package, those of which nothing was left out."""
+    """The models of the package; those whose weights are missing or damaged are not ready."""
     found = []
     for model in catalogue.EMBEDDED.values():
         folder = catalogue.FOLDERS.get(model.id)
-        if folder is None:
-            found.append(model)
-        elif any(folder.rglob("*.safetensors")):
-            size, parameters = measure(folder.rglob("*.safetensors"))
-            found.append(replace(model, bytes=size, parameters=parameters, licence=licence(folder)))
+        if folder is not None:
+            try:
+                size, parameters = measure(folder.rglob("*.safetensors"))
+            except InputError:
+                size, parameters = 0, 0
+            about = {"bytes": size, "parameters": parameters, "licence": licence(folder)}
+            model = replace(model, **about) if size else replace(model, ready=False, remedy=catalogue.remedy(model.id))
+        found.append(model)
     return found
 
 

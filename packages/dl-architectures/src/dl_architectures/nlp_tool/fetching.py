@@ -18,14 +18,18 @@ def is_hub_id(text: str) -> bool:
 
 
 def offer(hub_id: str, model: Model | None) -> None:
-    """Say what a model is that is not here, and download it on a click.
+    """Say how to come by a model that is not here: by a command, or by a click that downloads it.
 
     Args:
-        hub_id: `owner/name`.
+        hub_id: `owner/name`, or the id of an embedded model.
         model: what is known of it; the hub is asked on a click where that is nothing.
     """
     known = model or st.session_state.get(f"looked up {hub_id}")
     with st.container(border=True):
+        if known is not None and known.source != "hub":
+            st.text(f"This installation lacks {hub_id}. The command that makes it:")
+            st.code(known.remedy, language=None, wrap_lines=True)
+            return
         st.text(f"{hub_id} is not on this machine.")
         if known is None:
             if st.button("Look it up on the hub", icon=":material/search:", key=f"look up {hub_id}"):

@@ -33,6 +33,7 @@ def choose_model(task: Task) -> str | None:
     chosen = st.selectbox(
         "Model",
         list(models),
+        index=next((n for n, model in enumerate(models.values()) if model.ready), 0),
         format_func=lambda id_: models[id_].title if id_ in models else id_,
         key=f"model {task}",
         persist_state="session",

@@ -180,13 +180,14 @@ def _row(model: Model) -> dict[str, Any]:
         "bytes": model.bytes,
         "licence": model.licence,
         "ready": model.ready,
+        "remedy": model.remedy,
         "about": model.about,
     }
 
 
 def _line(model: Model) -> str:
     size = "" if model.bytes is None else bytes_in_words(model.bytes)
-    here = "here" if model.ready else "on the hub"
+    here = "here" if model.ready else "on the hub" if model.source == "hub" else "missing"
     return printable(f"{model.id:60} {here:11} {size:>10}  {model.licence:24} {', '.join(model.tasks)}")
 
 

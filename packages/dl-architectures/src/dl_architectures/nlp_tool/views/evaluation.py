@@ -44,14 +44,17 @@ def intervals(table: pd.DataFrame, across: alt.X, color: alt.Color, *more: alt.T
 
 
 def over_time(answers: pd.DataFrame) -> None:
-    """Satisfaction of each task, by day, week or month."""
+    """Satisfaction of each task or model, by day, week or month."""
     st.subheader("Satisfaction over time", anchor=False)
-    period = st.segmented_control("By", PERIODS, default="day", required=True, key="period",
-                                  label_visibility="collapsed", format_func=str.capitalize)  # fmt: skip
-    table = evaluation.satisfaction_over_time(answers, period or "day")
+    with st.container(horizontal=True):
+        period = st.segmented_control("Period", PERIODS, default="day", required=True, key="period",
+                                      label_visibility="collapsed", format_func=str.capitalize)  # fmt: skip
+        each = st.segmented_control("Lines", ("task", "model"), default="task", required=True, key="lines",
+                                    label_visibility="collapsed", format_func=lambda name: f"By {name}")  # fmt: skip
+    table = evaluation.satisfaction_over_time(answers, period or "day", by=[each or "task"])
     across = alt.X("start:T").title(None).axis(format="%d %b", tickCount=min(len(set(table["start"])), 8))
-    color = alt.Color("task").title(None).legend(orient="bottom", columns=3)
-    st.altair_chart(intervals(table, across, color, alt.Tooltip("task"), alt.Tooltip("start:T")))
+    color = alt.Color(each).title(None).legend(orient="bottom", columns=3 if each == "task" else 1, labelLimit=0)
+    st.altair_chart(intervals(table, across, color, alt.Tooltip(each), alt.Tooltip("start:T")))
     st.caption("Points: share of thumbs up. Bars: Wilson's 95 % interval, wide where few were asked.")
 
 

@@ -17,11 +17,11 @@ def show(model: Model) -> None:
         st.text(model.id)
         parts.describe(model)
         st.text(", ".join(TITLES[task] for task in model.tasks))
-        if model.source != "hub":
-            return
         if not model.ready:
             fetching.offer(model.id, model)
-        elif st.button("Delete from this machine", icon=":material/delete:", key=f"remove {model.id}"):
+        elif model.source == "hub" and st.button(
+            "Delete from this machine", icon=":material/delete:", key=f"remove {model.id}"
+        ):
             remove(model)
 
 
