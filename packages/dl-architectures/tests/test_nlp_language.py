@@ -186,6 +186,14 @@ def test_the_oldest_turns_are_forgotten_where_they_do_not_fit(model):
         finish(model.answer(Chat(messages=user("the dog " * 90)), never))
 
 
+def test_of_a_long_conversation_no_more_is_read_than_fits(model, monkeypatch):
+    read, apply = [], model._apply
+    monkeypatch.setattr(model, "_apply", lambda turns: read.append(len(turns)) or apply(turns))
+    _, notes = model._conversation(Chat(messages=user(*["the dog ran"] * 399)))
+    assert "messages are forgotten" in notes[0]
+    assert max(read) < 40
+
+
 def test_a_template_without_a_place_for_the_system_prompt_has_it_in_the_first_turn(model, monkeypatch):
     refusing = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}" + nlp_tools.CHAT
     monkeypatch.setattr(model.tokenizer, "chat_template", refusing)

@@ -112,15 +112,20 @@ class LanguageModel(NetworkEngine):
         if not self.tokenizer.chat_template:
             raise InputError(f"{self.name} has no chat template, and cannot tell who speaks; choose another model")
         room = self.longest - min(request.sampling.max_tokens, self.longest // 4)
-        for left_out, first in enumerate(request.messages):
-            if first.role != "user":
-                continue  # templates want the user to begin
-            ids = self._templated(request.system, request.messages[left_out:])
-            if len(ids) <= room:
-                return ids, (f"The first {left_out} messages are forgotten: they no longer fit.",) if left_out else ()
-        raise InputError(
-            f"the message and the system prompt have {len(ids):,} tokens, and {self.name} takes {room:,}; shorten them"
-        )
+        kept: list[int] = []
+        left_out = 0
+        # From the end, so that no more is read than fits, however long the conversation. Templates want the user first.
+        for first in reversed([n for n, message in enumerate(request.messages) if message.role == "user"]):
+            ids = self._templated(request.system, request.messages[first:])
+            if len(ids) > room:
+                break
+            kept, left_out = ids, first
+        if not kept:
+            raise InputError(
+                f"the message and the system prompt have {len(ids):,} tokens, and {self.name} takes {room:,}; "
+                "shorten them"
+            )
+        return kept, (f"The first {left_out} messages are forgotten: they no longer fit.",) if left_out else ()
 
     def _templated(self, system: str, messages: Sequence[Message]) -> list[int]:
         turns = [{"role": message.role, "content": message.content} for message in messages]
