@@ -34,7 +34,7 @@ FOLDERS = {
 FRAMEWORKS = [name for name in FOLDERS if name != "shared"]
 BENCHMARKS = {
     "shared": ["text_and_tables"],
-    "architectures": ["dl_seq2seq", "dl_cnn_compare", "sample_images", "cifar10_torch"],
+    "architectures": ["dl_seq2seq", "dl_cnn_compare", "dl_nlp_tool", "sample_images", "cifar10_torch"],
     "flax": ["flax_cifar10", "flax_shakespeare", "flax_stocks"],
     "lightning": ["lightning_cifar10", "lightning_imdb", "lightning_stocks"],
     "accelerate": ["accelerate_houses", "accelerate_stocks", "accelerate_cifar10"],
