@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from dl_shared.cli import TrainVerb, console_script
+from dl_shared.config import TrainConfig
 from dl_shared.runs import find_run, read_history, read_summary
+from dl_shared.testing import refused
 
 TOY = Path(__file__).with_name("toy_project.py")
 
@@ -66,6 +69,16 @@ def test_a_preset_sets_defaults_and_flags_change_single_options(toy, tmp_path):
     toy("train", "--preset", "full", "--epochs", "2", "--seconds-per-step", "0")
     config = json.loads((find_run("last", tmp_path / "runs", "toy") / "config.json").read_text())
     assert (config["epochs"], config["seconds_per_step"], config["width"]) == (2, 0.0, 3)
+
+
+def test_the_presets_of_a_verb_are_its_own(capsys):
+    config = TrainConfig(epochs=1, batch_size=1)
+    verbs = [TrainVerb(name=name, function="none:none", presets={name: config}) for name in ("train", "pretrain")]
+    main = console_script("toy", "Two verbs that train.", *verbs)
+    with pytest.raises(SystemExit, match="0"):
+        main(["train", "--preset", "train", "--help"])
+    assert "--preset" in capsys.readouterr().out
+    assert "must be one of train" in refused(capsys, main, "train", "--preset", "pretrain")
 
 
 @pytest.mark.parametrize(

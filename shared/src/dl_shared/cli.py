@@ -248,11 +248,11 @@ def _stdout_on_stderr() -> Iterator[None]:
 
 
 def _parse(project: str, description: str, verbs: Sequence[Verb], arguments: Sequence[str]) -> tuple[Verb, Any]:
+    chosen = next((verb for verb in verbs if arguments and arguments[0] == verb.name), None)
     parsers = {
         verb.name: Annotated[verb.parser(project, arguments), tyro.conf.subcommand(verb.name, description=verb.help)]
-        for verb in verbs
+        for verb in ([chosen] if chosen else verbs)  # the presets of another verb may be others
     }
-    chosen = next((verb for verb in verbs if arguments and arguments[0] == verb.name), None)
     try:
         if chosen is None:  # --help, or a mistake: let the parser of all verbs answer
             union: Any = tuple(parsers.values())
