@@ -86,7 +86,8 @@ def demo_page(session: nox.Session) -> None:
 def tests(session: nox.Session, package: str) -> None:
     """The tests of a package; `tests(repo)` builds all wheels and installs each alone into an empty environment."""
     if package == "repo":
-        session.install("pytest", "pytest-xdist", "uv")
+        # Console scripts parse their options, which the commands of the READMEs are checked for, without a framework.
+        session.install("pytest", "pytest-xdist", "uv", "rich", "tyro", "-c", "shared/constraints.txt")
         session.run("pytest", "tests", *session.posargs)
         return
     install(session, package)

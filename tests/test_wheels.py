@@ -1,4 +1,7 @@
-"""Each wheel installs alone into an empty environment, and its scripts work there, far from this checkout."""
+"""Each wheel installs alone into an empty environment, and its scripts work there, far from this checkout.
+
+Trainings are those that the package's README shows for sample data, cut to one epoch.
+"""
 
 import json
 import os
@@ -8,15 +11,13 @@ import sys
 import time
 import tomllib
 import urllib.request
-from pathlib import Path
 
 import pytest
+from commands import DISTRIBUTIONS, commands_of
 
-ROOT = Path(__file__).resolve().parent.parent
 FEWER = {"dl-cnn-compare": ("--architectures", "lenet", "--datasets", "mnist")}  # of 18 cells
 NO_NETWORK = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), "http://127.0.0.1:9")  # where nobody listens
 ASKED = "Ann Smith made this wonderful film in 1999. It is about a dog. The dog runs home, and everybody is happy."
-DISTRIBUTIONS = [ROOT / "shared", *sorted(path.parent for path in ROOT.glob("packages/*/pyproject.toml"))]
 
 
 def run(*command, **keywords):
@@ -35,16 +36,17 @@ def wheels(tmp_path_factory):
     return folder
 
 
-def check_training(script, program, **where):
+def check_training(distribution, script, program, **where):
     """A short training on sample data ends with its figures and its report."""
-    command = (program, "train", "--data", "sample", "--preset", "quick", "--epochs", 1, "--json")
-    metrics = json.loads(run(*command, *FEWER.get(script, ()), **where))
+    commands = (command.words for command in commands_of(distribution / "README.md") if command.block)
+    shown = next(words for words in commands if words[:2] == (script, "train") and {"sample", "quick"} & {*words})
+    metrics = json.loads(run(program, *shown[1:], "--epochs", 1, "--json", *FEWER.get(script, ()), **where))
     assert metrics["test"]
     assert metrics["optimum"]
     assert list(where["cwd"].glob(f"runs/{script}/*/report.html"))
 
 
-def check_nlp_tool(script, program, **where):
+def check_nlp_tool(distribution, script, program, **where):
     """What is in the package answers in a terminal with no network, and the page opens."""
     where["env"] = where["env"] | NO_NETWORK | {"XDG_DATA_HOME": str(where["cwd"] / "data")}
     models = json.loads(run(program, "models", "--json", **where))["rows"]
@@ -97,4 +99,5 @@ def test_a_wheel_installs_alone_and_its_scripts_work(wheels, distribution, tmp_p
         program = tmp_path / "env" / "bin" / script
         assert script in run(program, "--help", cwd=tmp_path, env=environment)
         if distribution.name != "shared":
-            NO_TRAINING.get(script, check_training)(script, program, cwd=tmp_path, env=environment)
+            check = NO_TRAINING.get(script, check_training)
+            check(distribution, script, program, cwd=tmp_path, env=environment)
