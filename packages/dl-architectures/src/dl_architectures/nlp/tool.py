@@ -203,8 +203,10 @@ def _embedded() -> list[Model]:
                 size, parameters = measure(folder.rglob("*.safetensors"))
             except InputError:
                 size, parameters = 0, 0
-            about = {"bytes": size, "parameters": parameters, "licence": licence(folder)}
-            model = replace(model, **about) if size else replace(model, ready=False, remedy=catalogue.remedy(model.id))
+            if size:
+                model = replace(model, bytes=size, parameters=parameters, licence=licence(folder))
+            else:
+                model = replace(model, ready=False, remedy=catalogue.remedy(model.id))
         found.append(model)
     return found
 

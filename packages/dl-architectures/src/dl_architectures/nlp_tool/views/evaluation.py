@@ -49,9 +49,10 @@ def over_time(answers: pd.DataFrame) -> None:
     with st.container(horizontal=True):
         period = st.segmented_control("Period", PERIODS, default="day", required=True, key="period",
                                       label_visibility="collapsed", format_func=str.capitalize)  # fmt: skip
-        each = st.segmented_control("Lines", ("task", "model"), default="task", required=True, key="lines",
-                                    label_visibility="collapsed", format_func=lambda name: f"By {name}")  # fmt: skip
-    table = evaluation.satisfaction_over_time(answers, period or "day", by=[each or "task"])
+        lines = st.segmented_control("Lines", ("task", "model"), default="task", required=True, key="lines",
+                                     label_visibility="collapsed", format_func=lambda name: f"By {name}")  # fmt: skip
+    each = lines or "task"
+    table = evaluation.satisfaction_over_time(answers, period or "day", by=[each])
     across = alt.X("start:T").title(None).axis(format="%d %b", tickCount=min(len(set(table["start"])), 8))
     color = alt.Color(each).title(None).legend(orient="bottom", columns=3 if each == "task" else 1, labelLimit=0)
     st.altair_chart(intervals(table, across, color, alt.Tooltip(each), alt.Tooltip("start:T")))
