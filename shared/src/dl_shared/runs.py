@@ -27,6 +27,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, SupportsFloat, TypeVar
 
+from dl_shared.code_lines import training_code
 from dl_shared.errors import InputError
 from dl_shared.progress import say
 
@@ -206,7 +207,7 @@ class Run:
             "data": {},
             "metrics": {"validation": {}, "test": {}, "baseline": {}, "optimum": None, "gap_closed": None},
             "primary": {"name": primary, "higher_is_better": higher_is_better},
-            "cost": {},
+            "cost": training_code(type(config).__module__),
             "versions": {"python": sys.version.split()[0], **_versions()},
             "error": None,
         }
