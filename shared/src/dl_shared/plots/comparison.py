@@ -100,9 +100,14 @@ def cost_against_quality(entries: Sequence[Entry], metric: str, *, higher_is_bet
 
 
 def curves(series: Mapping[str, Sequence[tuple[float, float]]], metric: str, title: str) -> Figure:
-    """One line for each label: `(epoch, value)` points in the order of training."""
+    """One line for each label: `(epoch, value)` points in the order of training; one without points is left out.
+
+    The others keep the colours that they have in the pictures of scores and costs, if they come in the same order.
+    """
     fig, axes = figure(literal(title))
     for number, (label, points) in enumerate(series.items()):
+        if not points:
+            continue
         stride = math.ceil(len(points) / MAX_POINTS) or 1
         kept = [*points[:-1:stride], *points[-1:]]
         style: dict[str, Any] = {"color": COLORS[number % 6], "linestyle": LINES[number // 6 % len(LINES)]}

@@ -1,4 +1,4 @@
-"""A run as one page, many runs as a comparison: self-contained HTML, no script, no network."""
+"""A run as one page, many runs as a comparison: self-contained HTML that works without scripts and network."""
 
 from typing import TYPE_CHECKING, Any
 

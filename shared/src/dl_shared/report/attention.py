@@ -7,12 +7,10 @@ their element. The policy of the page admits its one script by its hash, and no 
 """
 
 import base64
-import hashlib
 import json
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +19,7 @@ from jaxtyping import Float
 
 from dl_shared.metrics.attention import Deletions, check_weights
 from dl_shared.plots.attention import deletion_curves
-from dl_shared.report.render import embed, write_html
+from dl_shared.report.render import embed, resource, with_script, write_html
 
 STEPS = 63
 
@@ -77,8 +75,6 @@ def write_attention_page(
         deletions: of a deletion test over several texts, which says whether attention can be believed.
         tested_on: which texts those were.
     """
-    script = _resource("attention.js")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     first = next(iter(attention.scores.values()))
     return write_html(
         path,
@@ -88,13 +84,12 @@ def write_attention_page(
         predicted=attention.class_names[int(attention.probabilities.argmax())],
         classes=list(zip(attention.class_names, attention.probabilities.tolist(), strict=True)),
         shades=shades(first, attention.special).round(3).tolist(),
-        policy=f"; script-src 'sha256-{digest}'",
-        style=_resource("attention.css"),
-        script=script,
+        style=resource("attention.css"),
         data=_as_json(attention),
         deletions=deletions,
         tested_on=tested_on,
         picture=None if deletions is None else embed(deletion_curves(deletions), "deletion test", ""),
+        **with_script("attention.js"),
     )
 
 
@@ -130,7 +125,3 @@ def _as_json(attention: Attention) -> str:
     }
     text = json.dumps(data, allow_nan=False, separators=(",", ":"))  # ASCII: other letters become \u escapes
     return text.replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003e")
-
-
-def _resource(name: str) -> str:
-    return resources.files("dl_shared.report").joinpath("templates", name).read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""`dl-report RUN...`: a run as a page, or many runs as a comparison page."""
+"""`dl-report RUN...`: a run as a page, or many runs as a comparison page; `dl-report compare` always compares."""
 
 import sys
 import webbrowser
@@ -31,24 +31,53 @@ class ReportOptions:
     """Print one JSON object on stdout, and everything else on stderr."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class CompareOptions(ReportOptions):
+    """What to compare, and where to."""
+
+    markdown: Path | None = None
+    """Write the tables to this file as well, as Markdown for a README."""
+
+
 class _Page(Verb):
     def show(self, result: Any) -> None:
         print(result["page"])
 
 
 def report(options: ReportOptions) -> dict[str, Any]:
-    """Write the page that `options` ask for.
+    """Write the page that `options` ask for: of the run that is named, or a comparison.
 
     Raises:
         InputError: if nothing named is a run, or a run that is named cannot be read.
     """
-    runs = list(dict.fromkeys(run for name in options.runs for run in _runs_at(name, options.runs_dir)))
-    if options.output is not None and options.output.is_dir():
-        raise InputError(f"{options.output} is a folder; --output takes the name of the page to write")
-    if not runs:
-        raise InputError("name at least one run, a folder of runs, or `last`")
+    runs = _find_runs(options)
     named_itself = len(options.runs) == 1 and (options.runs[0] == "last" or runs[0].samefile(options.runs[0]))
     page = _one_page(runs[0], options.output) if named_itself else _comparison_page(runs, options)
+    return _answer(page, runs, options)
+
+
+def compare(options: CompareOptions) -> dict[str, Any]:
+    """Write the comparison page of the runs named.
+
+    Raises:
+        InputError: if nothing named is a run, or a run that is named cannot be read.
+    """
+    runs = _find_runs(options)
+    return _answer(_comparison_page(runs, options, options.markdown), runs, options)
+
+
+def _find_runs(options: ReportOptions) -> list[Path]:
+    runs = list(dict.fromkeys(run for name in options.runs for run in _runs_at(name, options.runs_dir)))
+    for name in ("output", "markdown"):
+        path = getattr(options, name, None)
+        if path is not None and path.is_dir():
+            raise InputError(f"{path} is a folder; --{name} takes the name of the file to write")
+    if not runs:
+        raise InputError("name at least one run, a folder of runs, or `last`")
+    return runs
+
+
+def _answer(page: Path, runs: list[Path], options: ReportOptions) -> dict[str, Any]:
     if options.open:
         webbrowser.open(page.as_uri())
     return {"page": str(page), "runs": [_line(run) for run in runs]}
@@ -60,14 +89,15 @@ def _one_page(run: Path, output: Path | None) -> Path:
     return write_page(run, output)
 
 
-def _comparison_page(runs: list[Path], options: ReportOptions) -> Path:
+def _comparison_page(runs: list[Path], options: ReportOptions, markdown: Path | None = None) -> Path:
     from dl_shared.report import write_comparison, write_page
 
     for run in runs:
         if not (run / "report.html").exists():  # the comparison links to it
             write_page(run)
-    folder = Path(options.runs[0]) if len(options.runs) == 1 else Path()
-    return write_comparison(runs, options.output or folder / "comparison.html")
+    given = Path(options.runs[0])
+    folder = given if len(options.runs) == 1 and given.is_dir() and given.absolute() not in runs else Path()
+    return write_comparison(runs, options.output or folder / "comparison.html", markdown)
 
 
 def _runs_at(name: str, runs_dir: Path | None) -> list[Path]:
@@ -99,10 +129,14 @@ def _line(run: Path) -> dict[str, Any]:
     return {"run": str(run), **{name: summary.get(name) for name in ("project", "task", "status", "metrics")}}
 
 
-_VERB = _Page(name="", help="Write a page.", function="dl_shared.report.cli:report", options=ReportOptions)
-_main = console_script("dl-report", "A run as one HTML page, or many runs as a comparison page.", _VERB)
+_VERBS = (
+    _Page(name="", help="Write a page.", function="dl_shared.report.cli:report", options=ReportOptions),
+    _Page(name="compare", help="Compare runs.", function="dl_shared.report.cli:compare", options=CompareOptions),
+)
+_main = console_script("dl-report", "A run as one HTML page, or many runs as a comparison page.", *_VERBS)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The entry point: a console script whose only verb needs no name."""
-    return _main(["", *(sys.argv[1:] if arguments is None else arguments)])
+    """The entry point: `compare`, or a verb that needs no name."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    return _main(list(arguments) if arguments[:1] == ["compare"] else ["", *arguments])

@@ -1,10 +1,12 @@
 """Templates, and how the pages write numbers, times and sizes."""
 
 import base64
+import hashlib
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +45,18 @@ def write_html(path: Path, template: str, **values: Any) -> Path:
     # A path that is not valid Unicode cannot be written as UTF-8; its odd bytes become question marks.
     write_text(path, html.encode("utf-8", "replace").decode("utf-8"))
     return path
+
+
+def resource(name: str) -> str:
+    """A file that lies beside the templates."""
+    return resources.files("dl_shared.report").joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def with_script(name: str) -> dict[str, str]:
+    """The values of a template that holds this one script, which the page's policy admits by its hash, and no other."""
+    script = resource(name)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return {"script": script, "policy": f"; script-src 'sha256-{digest}'"}
 
 
 def embed(figure: "Figure", name: str, caption: str) -> Picture:

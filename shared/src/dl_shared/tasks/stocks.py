@@ -99,6 +99,7 @@ def record_data(run: Run, data: Data) -> None:
         tickers={"train": list(data.train.tickers), "test": list(data.test.tickers)},
         validation_from=str(data.cuts.validation_from),
         test_from=str(data.cuts.test_from),
+        horizon=data.horizon,
         features=list(data.features),
         repairs=list(data.notes),
     )
