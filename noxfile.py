@@ -5,7 +5,7 @@ behaviour by being importable. `nox -s "tests(flax)"` runs one package, `nox -s 
 """
 
 import os
-import shutil
+import sys
 import tomllib
 from pathlib import Path
 
@@ -40,8 +40,6 @@ BENCHMARKS = {
     "accelerate": ["accelerate_houses", "accelerate_stocks", "accelerate_cifar10"],
     "xla": ["xla_recurrent", "xla_cifar10", "xla_imdb"],
 }
-NO_TRAINING = {"dl-nlp-tool"}  # answers with models that are in its package: it has no verb `train`
-DEMO = Path("demo")
 
 
 def install(session: nox.Session, package: str, *extra: str, **options: object) -> None:
@@ -57,28 +55,24 @@ def projects(package: str) -> list[str]:
 
 
 @nox.session
-@nox.parametrize("package", FRAMEWORKS, ids=FRAMEWORKS)
-def demo(session: nox.Session, package: str) -> None:
-    """Train the projects on sample data; then a page that compares them. `-- flax` or `-- dl-seq2seq`: a part of it."""
-    asked = [name for name in projects(package) if not session.posargs or {package, name} & set(session.posargs)]
-    chosen = [name for name in asked if name not in NO_TRAINING]
-    for name in NO_TRAINING.intersection(asked):
-        session.log(f"{name} is left out: there is nothing to train")
-    if not chosen:
-        session.skip(f"none of {', '.join(session.posargs)} is in {package}, or there is nothing to train")
-    install(session, package)
-    for name in chosen:
-        shutil.rmtree(DEMO / "runs" / name, ignore_errors=True)  # the page shows one run of each
-        train = [name, "train", "--data", "sample", "--preset", "quick", "--runs-dir", str(DEMO / "runs")]
-        session.run(*train, success_codes=range(256))  # a project that fails is on the page, and ends no other
-    session.notify("demo_page", [])
+def demo(session: nox.Session) -> None:
+    """All projects on sample data, then a page that compares them. `-- flax` or `-- dl-seq2seq`: a part of it."""
+    names = [name for package in FRAMEWORKS for name in (package, *projects(package))]
+    asked = set(session.posargs or names)
+    if unknown := asked.difference(names):
+        session.error(f"there is no {', '.join(unknown)}; there are {', '.join(names)}")
+    chosen = [f"{package}/{name}" for package in FRAMEWORKS for name in projects(package) if {package, name} & asked]
+    install(session, "shared")
+    session.run("python", "tools/demo.py", "--nox", sys.executable, *chosen)
 
 
 @nox.session(default=False)
-def demo_page(session: nox.Session) -> None:
-    """The comparison page of the demo's runs; `demo` calls it."""
-    install(session, "shared")
-    session.run("dl-report", str(DEMO / "runs"), "--output", str(DEMO / "index.html"))
+@nox.parametrize("package", FRAMEWORKS, ids=FRAMEWORKS)
+def environment(session: nox.Session, package: str) -> None:
+    """What a package's part of the demo runs in; a file that is named is told where its scripts are."""
+    install(session, package)
+    for answer in session.posargs:
+        Path(answer).write_text(session.bin)
 
 
 @nox.session

@@ -1,0 +1,241 @@
+"""The demo: every project on sample data, in a live table; then the page that compares them. `nox -s demo` calls it.
+
+The projects run one after another, because what the page says of their speed would be wrong otherwise. One that fails,
+or whose environment cannot be built, ends no other; its log says why.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from dl_shared.errors import InputError
+from dl_shared.files import read_json, write_json
+from dl_shared.report.cli import main as report
+from dl_shared.report.record import RunRecord, read_record
+from dl_shared.report.render import score, words
+
+QUICK_SECONDS = 60  # what the preset `quick` may take; the last demo on this machine knows better
+LEFT_OUT = {"dl-nlp-tool": "it answers with models that are in its package, and has nothing to train"}
+
+
+@dataclass
+class Project:
+    """A line of the table."""
+
+    package: str
+    name: str
+    state: str = "waiting"
+    started: float | None = None
+    seconds: float | None = None
+    """What it took, once it has ended."""
+    run: RunRecord | None = None
+    trouble: str = ""
+
+    @property
+    def took(self) -> float | None:
+        if self.seconds is not None or self.started is None:
+            return self.seconds
+        return time.monotonic() - self.started
+
+
+@dataclass
+class Demo:
+    """What runs where.
+
+    Args:
+        projects: in the order in which they run, those of a package side by side.
+        folder: of runs, logs and the page.
+        nox: the Python that has nox, which builds the environments.
+        console: where the table is shown.
+    """
+
+    projects: Sequence[Project]
+    folder: Path
+    nox: str
+    console: Console
+    times: dict[str, float] = field(default_factory=dict)
+    """Seconds of each project in the last demo."""
+
+    def run(self) -> None:
+        """Run everything that is to be run, whatever fails."""
+        known = self.folder / "times.json"
+        self.times = read_json(known) if known.exists() else {}
+        with Live(get_renderable=self.table, console=self.console, refresh_per_second=2):
+            for package, members in groupby(self.projects, key=lambda project: project.package):
+                projects = [project for project in members if project.state != "left out"]
+                scripts = self.build(package, projects) if projects else None
+                for project in projects:
+                    if scripts is not None:
+                        self.train(project, scripts)
+                        write_json(known, self.times)
+        if not self.console.is_terminal:
+            self.console.print()  # there, the table ends without one
+
+    def build(self, package: str, projects: Sequence[Project]) -> Path | None:
+        """The folder of the console scripts in the package's environment, or None if it cannot be built."""
+        self.enter("environment", *projects)
+        for project in projects:  # the page shows one run of each, which is of this demo
+            shutil.rmtree(self.folder / "runs" / project.name, ignore_errors=True)
+        answer = self.folder / "logs" / f"{package}.scripts"
+        answer.unlink(missing_ok=True)
+        command = [self.nox, "-m", "nox", "-s", f"environment({package})", "--", str(answer)]
+        status, last = self.execute(command, package)
+        for project in projects:
+            project.started = None
+        if status == 0:
+            self.enter("waiting", *projects)
+            return Path(answer.read_text(encoding="utf-8"))
+        for project in projects:
+            project.trouble = f"the environment of {package} could not be built: {last}"
+        self.enter("failed", *projects)
+        return None
+
+    def train(self, project: Project, scripts: Path) -> None:
+        """Train, and keep what came of it."""
+        runs = self.folder / "runs"
+        self.enter("training", project)
+        command = [scripts / project.name, "train", "--data", "sample", "--preset", "quick", "--runs-dir", runs]
+        status, last = self.execute([str(part) for part in command], project.name, scripts)
+        project.seconds = project.took
+        project.run = newest(runs / project.name)
+        if status == 0 and project.run is not None:
+            self.times[project.name] = round(project.seconds or 0.0, 1)
+            self.enter("finished", project)
+        else:
+            project.trouble = f"status {status}, {last}"
+            self.enter("failed", project)
+
+    def execute(self, command: Sequence[str], log: str, scripts: Path | None = None) -> tuple[int, str]:
+        """The exit status of a command, and the last line that it wrote to its log."""
+        path = self.folder / "logs" / f"{log}.log"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        search = os.pathsep.join([*([str(scripts)] if scripts else []), os.environ.get("PATH", os.defpath)])
+        with path.open("w+b") as file:
+            try:
+                status = subprocess.run(command, stdout=file, stderr=file, env=os.environ | {"PATH": search}).returncode
+            except OSError as error:
+                return 127, str(error)
+            file.seek(0)
+            lines = file.read().decode("utf-8", "replace").split("\n")
+        return status, next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+    def enter(self, state: str, *projects: Project) -> None:
+        """Put projects into a state; where no table can be seen changing, a line says so."""
+        for project in projects:
+            project.state = state
+            if state in ("environment", "training"):
+                project.started = time.monotonic()
+        if not self.console.is_terminal and state != "waiting":
+            trouble = f": {projects[0].trouble}" if state == "failed" else ""
+            line = f"{', '.join(project.name for project in projects)}: {state}{trouble}"
+            self.console.print(line, markup=False, soft_wrap=True)
+
+    def table(self) -> Table:
+        """How things stand."""
+        table = Table(box=None, padding=(0, 1, 0, 0), caption=self.outlook(), caption_justify="left")
+        table.add_column("project", no_wrap=True)
+        table.add_column("state")
+        for name in ("took", "left", "result", "baseline", "optimum", "closed"):
+            table.add_column(name, justify="right", no_wrap=True)
+        for project in self.projects:
+            state = self.progress(project)
+            style = {"failed": "red", "finished": "green", "waiting": "dim", "left out": "dim"}.get(state, "bold")
+            left = self.left(project) if project.state == "training" else None
+            figures = figures_of(project.run) if project.state == "finished" and project.run else ["", "", "", ""]
+            table.add_row(project.name, f"[{style}]{state}", clock(project.took), clock(left), *figures)
+        return table
+
+    def progress(self, project: Project) -> str:
+        """The state, with the epoch that a training has come to."""
+        run = newest(self.folder / "runs" / project.name) if project.state == "training" else None
+        epochs = [row["epoch"] for row in run.history if "epoch" in row] if run else []
+        if not run or not epochs or "epochs" not in run.config:
+            return project.state
+        return f"epoch {max(epochs):g}/{run.config['epochs']}"
+
+    def left(self, project: Project) -> float:
+        """Seconds of training, as far as can be told from the last demo, or from what `quick` promises."""
+        gone = project.took if project.state == "training" else 0.0
+        return max(0.0, self.times.get(project.name, QUICK_SECONDS) - (gone or 0.0))
+
+    def outlook(self) -> str:
+        """The time that is left for all, or what was reached."""
+        failed = sum(project.state == "failed" for project in self.projects)
+        trouble = f", {failed} failed" if failed else ""
+        to_come = [project for project in self.projects if project.state in ("waiting", "environment", "training")]
+        if not to_come:
+            return f"{sum(project.state == 'finished' for project in self.projects)} finished{trouble}"
+        building = " beside environments" if any(project.state == "environment" for project in to_come) else ""
+        return f"about {clock(sum(map(self.left, to_come)))} left{building}{trouble}"
+
+
+def newest(folder: Path) -> RunRecord | None:
+    """The newest run of a project; None where there is none that can be read."""
+    for path in sorted(folder.glob("*"), reverse=True):
+        try:
+            return read_record(path)
+        except InputError:  # it has only just begun
+            continue
+    return None
+
+
+def figures_of(run: RunRecord) -> list[str]:
+    """Result, baseline, optimum, and the share of the gap between them that is closed."""
+    shown = [score(run.score(name)) for name in ("test", "baseline", "optimum")]
+    closed = "" if run.gap_closed is None else f"{100 * run.gap_closed:.1f} %"
+    return [f"{words(run.metric)} {shown[0]}", *shown[1:], closed]
+
+
+def clock(seconds: float | None) -> str:
+    """Minutes and seconds."""
+    return "" if seconds is None else f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status 0 if nothing failed, 1 if something did; the page is written either way."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("projects", nargs="+", metavar="PACKAGE/PROJECT", help="what to run")
+    parser.add_argument("--nox", required=True, metavar="PYTHON", help="the one that has nox")
+    parser.add_argument("--folder", type=Path, default=Path("demo"), help="of runs, logs and the page")
+    options = parser.parse_args(arguments)
+    projects = [Project(*name.split("/")) for name in options.projects]
+    for project in projects:
+        if project.name in LEFT_OUT:
+            project.state = "left out"
+    demo = Demo(projects, options.folder.absolute(), options.nox, Console())
+    try:
+        demo.run()
+    except KeyboardInterrupt:
+        demo.console.print("interrupted; the next demo begins anew, with the environments that there are")
+        return 130
+    return conclude(demo)
+
+
+def conclude(demo: Demo) -> int:
+    """Say what went wrong, and write the page."""
+    for project in demo.projects:
+        if project.state == "left out":
+            print(f"{project.name} is left out: {LEFT_OUT[project.name]}")
+        elif project.state == "failed":
+            log = project.name if project.started else project.package
+            print(f"{project.name} failed: {project.trouble}\n  log: {demo.folder / 'logs' / log}.log")
+    runs = demo.folder / "runs"
+    if any(runs.glob("*/*/summary.json")):
+        page, markdown = demo.folder / "index.html", demo.folder / "index.md"
+        report(["compare", str(runs), "--output", str(page), "--markdown", str(markdown)])
+    return int(any(project.state == "failed" for project in demo.projects))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
