@@ -1,4 +1,4 @@
-"""Everything a person or a CI runs: `demo`, `tests`, `lint`, `types`, `kills`, `bench`, `build`.
+"""Everything a person or a CI runs: `demo`, `tests`, `lint`, `types`, `kills`, `bench`, `docs`, `build`.
 
 Each package gets an environment of its own, with dl-shared and its one framework in it: frameworks change each other's
 behaviour by being importable. `nox -s "tests(flax)"` runs one package, `nox -s demo -- dl-seq2seq` one project.
@@ -121,6 +121,15 @@ def bench(session: nox.Session, package: str) -> None:
     install(session, package)
     for name in BENCHMARKS[package]:
         session.run("python", f"benchmarks/{name}.py", *session.posargs)
+
+
+@nox.session(default=False)
+def docs(session: nox.Session) -> None:
+    """The site, into site/: a page for each project, the API of dl-shared. What leads nowhere is an error."""
+    install(session, "shared")
+    session.install("sphinx", "furo", "myst-parser", "-c", "docs/constraints.txt")
+    shutil.rmtree("docs/api", ignore_errors=True)  # made anew of the modules that there are
+    session.run("sphinx-build", "--fresh-env", "--fail-on-warning", "--keep-going", "docs", "site")
 
 
 @nox.session(default=False)

@@ -92,3 +92,21 @@ def test_readmes_link_to_files_that_exist():
     for readme in tracked("*.md"):
         for target in re.findall(r"\]\((?!https?://|#|mailto:)([^)#]+)", readme.read_text()):
             assert (readme.parent / target).exists(), f"{readme.relative_to(ROOT)} links to {target}"
+
+
+def test_the_site_has_a_page_for_each_project_and_what_it_shows_is_there():
+    pages = tracked("docs/*.md")
+    projects = [tomllib.loads((package / "pyproject.toml").read_text())["project"]["scripts"] for package in PACKAGES]
+    assert {name for scripts in projects for name in scripts} <= {page.stem for page in pages}
+    block = re.compile(r"^```\{(?:literal)?include\} (\S+)\n(.*?)^```", flags=re.MULTILINE | re.DOTALL)
+    for page in pages:
+        for path, options in block.findall(page.read_text()):
+            source = (page.parent / path).read_text()
+            for option, value in re.findall(r'^:([a-z-]+): "?(.+?)"?$', options, flags=re.MULTILINE):
+                if option == "pyobject":
+                    last = value.rpartition(".")[2]
+                    assert re.search(rf"^ *(?:class|def) {last}\b", source, flags=re.MULTILINE), f"{page}: {value}"
+                if option in ("start-after", "start-at", "end-before"):
+                    assert value in source, f"{page}: {value}"
+        for module in re.findall(r"\{py:mod\}`([\w.]+)`", page.read_text()):
+            assert (ROOT / "shared" / "src" / module.replace(".", "/")).with_suffix(".py").exists(), f"{page}: {module}"
