@@ -128,7 +128,6 @@ def docs(session: nox.Session) -> None:
     """The site, into site/: a page for each project, the API of dl-shared. What leads nowhere is an error."""
     install(session, "shared")
     session.install("sphinx", "furo", "myst-parser", "-c", "docs/constraints.txt")
-    shutil.rmtree("docs/api", ignore_errors=True)  # made anew of the modules that there are
     session.run("sphinx-build", "--fresh-env", "--fail-on-warning", "--keep-going", "docs", "site")
 
 
