@@ -5,6 +5,7 @@ behaviour by being importable. `nox -s "tests(flax)"` runs one package, `nox -s 
 """
 
 import os
+import shutil
 import sys
 import tomllib
 from pathlib import Path
@@ -40,6 +41,7 @@ BENCHMARKS = {
     "accelerate": ["accelerate_houses", "accelerate_stocks", "accelerate_cifar10"],
     "xla": ["xla_recurrent", "xla_cifar10", "xla_imdb"],
 }
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
 def install(session: nox.Session, package: str, *extra: str, **options: object) -> None:
@@ -52,6 +54,16 @@ def install(session: nox.Session, package: str, *extra: str, **options: object) 
 def projects(package: str) -> list[str]:
     """The console scripts of a package."""
     return list(tomllib.loads(Path(FOLDERS[package], "pyproject.toml").read_text())["project"]["scripts"])
+
+
+def find_browser(session: nox.Session) -> None:
+    """See to a Chromium for the tests of the page, which skip without one; nothing fails where it cannot be had."""
+    if not any(map(shutil.which, BROWSERS)) and shutil.which("apt-get") and os.geteuid() == 0:
+        install = "apt-get -q update && apt-get -q install --yes --no-install-recommends chromium"
+        options = {"external": True, "success_codes": range(256), "env": {"DEBIAN_FRONTEND": "noninteractive"}}
+        session.run("timeout", "600", "sh", "-c", install, **options)
+    if not any(map(shutil.which, BROWSERS)):
+        session.warn("NO BROWSER: the tests that need Chromium will be skipped (Debian: apt-get install chromium)")
 
 
 @nox.session
@@ -85,8 +97,11 @@ def tests(session: nox.Session, package: str) -> None:
         session.run("pytest", "tests", *session.posargs)
         return
     install(session, package)
-    # Two workers of one thread each: most tests are too small to share between threads.
-    session.run("pytest", "-n", "2", f"{FOLDERS[package]}/tests", *session.posargs, env={"OMP_NUM_THREADS": "1"})
+    if package == "architectures":
+        find_browser(session)
+    # Two workers of one thread each: most tests are too small to share between threads. What is skipped is listed.
+    options = ["-n", "2", "-r", "s", *session.posargs]
+    session.run("pytest", f"{FOLDERS[package]}/tests", *options, env={"OMP_NUM_THREADS": "1"})
 
 
 @nox.session(default=False)
