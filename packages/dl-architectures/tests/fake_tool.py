@@ -110,4 +110,4 @@ class FakeTool:
         return 250_000_000
 
     def memory(self):
-        return Memory(models=((names.SENTIMENT_MODEL, 4_000_000),), budget=8_000_000_000)
+        return Memory(models=((names.SENTIMENT_MODEL, 4_000_000), (names.SUMMARY_METHOD, 0)), budget=8_000_000_000)

@@ -73,6 +73,7 @@ def test_an_embedded_model_that_is_missing_is_offered_as_a_command(page, feedbac
     app = open_app()
     assert "python -m dl_architectures.nlp.training.language_model train --data PATH" in app.code[0].value
     ask(app, "next_word")
+    assert "choose another" in app.warning[0].value
     assert feedback.answers().empty
     app = page("models", app)
     assert len(app.code) == 3
@@ -93,6 +94,7 @@ def test_without_a_network_the_hub_is_said_to_be_away(page, tool):
 def test_models_are_looked_up_downloaded_and_deleted(page, tool):
     app = page("models")
     assert "4.0 MB of 8.0 GB" in app.get("progress")[0].proto.text
+    assert {"embedded:sentiment: 4.0 MB", "embedded:summary"} <= {text.value for text in app.text}
     assert any(r"\/models" in caption.value for caption in app.caption)
     sound(app.text_input(key="hub id").set_value("no hub id").run())
     assert "owner/name" in app.warning[0].value

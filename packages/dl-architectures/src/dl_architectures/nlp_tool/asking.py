@@ -62,9 +62,10 @@ def ask(task: Task, make: Callable[[], Request], model: str | None) -> None:
     Args:
         task: the page's.
         make: makes the request, and raises `InputError` if it is not one.
-        model: to ask; without one, nothing happens.
+        model: to ask; without one the person is told to choose another.
     """
     if model is None:
+        st.warning("This model is not here yet. Get it first, or choose another.", icon=":material/download:")
         return
     try:
         st.session_state[f"asked {task}"] = Asked(make(), model)

@@ -39,4 +39,4 @@ SUMMARY = (
     "between them: some dance on the top of an open nest, where they can see the sun, and others on a steep comb in "
     "a dark hollow tree.",
 )
-IMAGE = ("a sneaker", "the digit seven", "a red car", "a dress")
+IMAGE = ("a sneaker", "the digit seven", "a car", "a dress")

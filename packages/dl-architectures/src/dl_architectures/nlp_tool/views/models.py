@@ -43,7 +43,7 @@ def memory() -> None:
     st.subheader("In memory", anchor=False)
     st.progress(min(total / max(used.budget, 1), 1.0), f"{drawing.size(total)} of {drawing.size(used.budget)}")
     for name, taken in used.models:
-        st.text(f"{name}: {drawing.size(taken)}")
+        st.text(f"{name}: {drawing.size(taken)}" if taken else name)  # a classical method has no weights
     if not used.models:
         st.caption("Nothing. A model is loaded when it is first asked; the least used leave when room is short.")
 
