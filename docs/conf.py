@@ -45,6 +45,7 @@ apidoc_modules = [
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 napoleon_use_ivar = True
+suppress_warnings = ["ref.python"]  # a word taken for a type may be the name of several things
 
 BARE = re.compile(r"(?<!\*)\*(?!\*)|\|")
 """Signs that reStructuredText would make something of."""
