@@ -8,7 +8,7 @@ contiguous tensors, AdamW as it comes. `3 seeds at once` stacks three networks, 
 update of them (`torch.func`, so that convolutions become grouped ones); its images are those of all three. Images have
 three channels and 32 pixels. Times are medians over the updates after the first two; loops take turns, so that a busy
 machine slows all. `of peak` is the share of what the machine reaches in that format in a large matrix product or
-convolution.
+convolution; `first, s` the seconds of the first update, in which `torch.compile` compiles.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import dataclasses
 import statistics
 import time
 from collections.abc import Generator
+from functools import partial
 from itertools import chain, repeat
 
 import numpy as np
@@ -47,9 +48,11 @@ def batches(split: Split, config: Config, seed: int) -> Generator[tuple[Tensor, 
             yield images.batch(*(part[start : start + config.batch_size] for part in plan))
 
 
-def ours(name: str, split: Split, config: Config) -> Generator[int, None, None]:
+def ours(name: str, split: Split, config: Config, *, compiled: bool = False) -> Generator[int, None, None]:
     """An update at each turn; how many images it learned from."""
     network = make_network(name, channels=3, classes=10).to(DEVICE, memory_format=torch.channels_last)
+    if compiled:
+        network.heads = torch.compile(network.heads)
     optimizer = make_optimizer(network, config)
     for batch in batches(split, config, 0):
         train_step(network, optimizer, NORMALISE, batch, config)
@@ -119,18 +122,24 @@ def at_once(name: str, split: Split, config: Config) -> Generator[int, None, Non
         yield len(labels)
 
 
-def timed(updates: Generator[int, None, None], steps: int) -> list[float]:
-    """Images per second of each update after the first; workers end with it, and load nothing for a later turn."""
-    rates = []
+def timed(updates: Generator[int, None, None], steps: int) -> tuple[float, list[float]]:
+    """Seconds of the first update, and images per second of those after the warm-up.
+
+    Workers end with it, and load nothing for a later turn.
+    """
+    rates, first = [], 0.0
     for number in range(WARM_UP + steps):
         start = time.perf_counter()
         images = next(updates)
         if DEVICE.type == "cuda":
             torch.cuda.synchronize()
+        seconds = time.perf_counter() - start
+        if number == 0:
+            first = seconds
         if number >= WARM_UP:
-            rates.append(images / (time.perf_counter() - start))
+            rates.append(images / seconds)
     updates.close()
-    return rates
+    return first, rates
 
 
 def main() -> None:
@@ -150,25 +159,30 @@ def main() -> None:
     threads = f", {torch.get_num_threads()} threads" if DEVICE.type == "cpu" else ""
     print(f"{DEVICE}{threads}, torch {torch.__version__}; peak in GFLOP/s: {found}")
     print(f"batches of {arguments.batch_size}; images/s")
-    print(f"{'':12}{'':22}{'images/s':>10}{'of peak':>9}{'to textbook':>13}")
+    print(f"{'':12}{'':22}{'images/s':>10}{'of peak':>9}{'to textbook':>13}{'first, s':>9}")
     for name in arguments.architectures:
         loops = {
             "ours, bf16": (ours, bf16),
+            "ours, bf16, compiled": (partial(ours, compiled=True), bf16),
             "ours, fp32": (ours, fp32),
             f"{SEEDS} seeds at once, bf16": (at_once, bf16),
             f"{SEEDS} seeds at once, fp32": (at_once, fp32),
             "textbook, fp32": (textbook, fp32),
         }
         rates: dict[str, list[float]] = {loop: [] for loop in loops}
+        firsts: dict[str, float] = {}
         for _ in range(arguments.turns):
             for loop, (update, config) in loops.items():
-                rates[loop] += timed(update(name, split, config), arguments.steps)
+                first, measured = timed(update(name, split, config), arguments.steps)
+                rates[loop] += measured
+                firsts.setdefault(loop, first)  # what is compiled once is kept
         medians = {loop: statistics.median(values) for loop, values in rates.items()}
         # Backward costs about twice what forward costs.
         flops = 3 * count_flops(make_network(name, channels=3, classes=10).to(DEVICE), split.images[:1], NORMALISE)
         for loop, rate in medians.items():
             share = rate * flops / peaks[loops[loop][1].precision]
-            print(f"{name:12}{loop:22}{rate:10,.0f}{share:9.1%}{rate / medians['textbook, fp32']:13.2f}", flush=True)
+            ratio = rate / medians["textbook, fp32"]
+            print(f"{name:12}{loop:22}{rate:10,.0f}{share:9.1%}{ratio:13.2f}{firsts[loop]:9.1f}", flush=True)
 
 
 if __name__ == "__main__":
