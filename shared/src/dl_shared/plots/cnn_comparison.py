@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from dl_shared.plots.comparison import literal
+from dl_shared.plots.comparison import cost_axis, literal
 from dl_shared.plots.style import COLORS, SEQUENTIAL, figure
 
 LIGHT = 0.55  # the place on the colour scale from which dark text is the readable one
@@ -99,15 +99,7 @@ def pareto(rows: Rows, name: str) -> Figure:
         for network, (color, marker) in _looks(rows).items():
             axis.plot(*points[network], marker, color=color, markersize=8, label=literal(network))
         axis.margins(x=0.15)
-        costs = [value for value, _ in points.values()]
-        if max(costs) < 5 * min(costs):
-            axis.xaxis.set_major_locator(MaxNLocator(4))
-        else:
-            axis.set_xscale("log")
-            wide = max(costs) > 30 * min(costs)
-            axis.xaxis.set_major_locator(LogLocator(subs=(1.0,) if wide else (1.0, 2.0, 5.0)))
-        axis.xaxis.set_major_formatter(FuncFormatter(_short))
-        axis.minorticks_off()
+        cost_axis(axis, [value for value, _ in points.values()])
         axis.set_xlabel(label)
         axis.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
     axes[0].set_ylabel("test accuracy")
@@ -179,11 +171,3 @@ def _band(weights: Float[np.ndarray, "features channels rows columns"]) -> np.nd
 def _looks(networks: Iterable[str]) -> dict[str, tuple[str, str]]:
     """Colour and marker of each, the same in every picture of a comparison."""
     return {name: (COLORS[n % len(COLORS)], MARKERS[n % len(MARKERS)]) for n, name in enumerate(sorted(networks))}
-
-
-def _short(value: float, _position: int) -> str:
-    """12000000 as 12M."""
-    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if value >= size:
-            return f"{value / size:.3g}{letter}"
-    return f"{value:.3g}"

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
 from dl_shared.plots.style import COLORS, figure
 
@@ -89,9 +90,7 @@ def cost_against_quality(entries: Sequence[Entry], metric: str, *, higher_is_bet
         errors = [[max(0.0, entry.result - low)], [max(0.0, high - entry.result)]]
         style: dict[str, Any] = {"color": COLORS[number % 6], "fmt": MARKERS[number % len(MARKERS)], "markersize": 8}
         axes.errorbar(entry.seconds, entry.result, errors, capsize=3, label=literal(entry.label), **style)
-    times = [entry.seconds for entry in entries if entry.seconds]
-    if times and max(times) > 10 * min(times):
-        axes.set_xscale("log")
+    cost_axis(axes, [entry.seconds for entry in entries if entry.seconds])
     axes.set_xlabel("training time, seconds")
     axes.set_ylabel(f"{literal(metric)} ({_direction(higher_is_better)})")
     axes.margins(x=0.12, y=0.15)
@@ -135,6 +134,26 @@ def curve(history: Sequence[Mapping[str, Any]], name: str, split: str) -> list[t
         for row in history
         if row.get("split") == split and _is_number(row.get(name)) and _is_number(row.get("epoch"))
     ]
+
+
+def cost_axis(axes: Axes, costs: Sequence[float]) -> None:
+    """Make the horizontal axis one of costs: few ticks, in short; by powers where the costs differ much."""
+    if not costs or max(costs) < 5 * min(costs):
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+    else:
+        axes.set_xscale("log")
+        wide = max(costs) > 30 * min(costs)
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0,) if wide else (1.0, 2.0, 5.0)))
+    axes.minorticks_off()
+    axes.xaxis.set_major_formatter(FuncFormatter(_short))
+
+
+def _short(value: float, _position: int) -> str:
+    """12000000 as 12M."""
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:.3g}{letter}"
+    return f"{value:.3g}"
 
 
 def literal(text: str) -> str:
