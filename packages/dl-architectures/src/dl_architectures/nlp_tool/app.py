@@ -6,7 +6,8 @@ from dl_architectures.nlp.names import TITLES
 from dl_architectures.nlp_tool import drawing, resources
 from dl_shared.errors import InputError
 
-st.set_page_config(page_title="dl-nlp-tool", page_icon=":material/forum:", layout="centered")
+# An emoji, since the browser would fetch any of Streamlit's own icons for a tab from another machine.
+st.set_page_config(page_title="dl-nlp-tool", page_icon="💬", layout="centered")
 st.html(drawing.STYLE)
 try:
     resources.tool()
