@@ -30,6 +30,7 @@ class FakeTool:
         before_pieces: called before each piece; a test may stop the answer there.
         asked: the requests that it was asked, with the models.
         online: whether it reaches the hub.
+        pixels: of its models' pictures, as it lists them.
     """
 
     says: str = "and they lived happily"
@@ -39,10 +40,18 @@ class FakeTool:
     online: bool = True
     here: set = field(default_factory=set)
     roots: tuple = (Path("/models"),)
+    pixels: int | None = None
 
     def models(self, task=None):
         found = [
-            Model(id=id_, source="embedded", tasks=(each,), title=f"Small model for {names.TITLES[each]}", small=True)
+            Model(
+                id=id_,
+                source="embedded",
+                tasks=(each,),
+                title=f"Small model for {names.TITLES[each]}",
+                small=True,
+                pixels=self.pixels,
+            )
             for each, id_ in names.EMBEDDED.items()
         ]
         found.append(self._hub_model())

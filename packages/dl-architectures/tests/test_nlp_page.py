@@ -107,7 +107,7 @@ def test_settings_reach_the_model(page, tool):
     assert tool.asked[0][0].sampling == requests.Sampling(max_tokens=33, temperature=0.0, top_p=0.5, seed=5)
     app = page("image", app)
     app.slider(key="steps").set_value(3)
-    app.selectbox(key="size").set_value("256 pixels")
+    app.selectbox(key="size embedded:pictures").set_value("256 pixels")
     ask(app, "image")
     picture = tool.asked[1][0]
     assert (picture.steps, picture.size, picture.seed) == (3, 256, None)
@@ -115,6 +115,16 @@ def test_settings_reach_the_model(page, tool):
     app.segmented_control[0].set_value("short")
     ask(app, "summary")
     assert tool.asked[2][0].length == "short"
+
+
+def test_sizes_fit_the_model(page, tool):
+    tool.pixels = 32
+    app = page("image")
+    size = app.selectbox(key="size embedded:pictures")
+    assert size.options == ["The model's own", "16 pixels", "32 pixels", "48 pixels", "64 pixels"]
+    size.set_value("48 pixels")
+    ask(app, "image")
+    assert tool.asked[0][0].size == 48
 
 
 def test_fields_and_answers_are_still_there_when_one_comes_back(page, tool):

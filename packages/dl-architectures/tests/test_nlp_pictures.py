@@ -42,6 +42,12 @@ def test_a_picture_is_drawn_before_ones_eyes_and_a_seed_draws_it_again(tool, fol
     assert other.answer.png != first.answer.png
 
 
+def test_the_list_tells_how_large_a_model_draws(tool):
+    models = {model.title: model for model in tool.models("image")}
+    assert models["painter"].pixels == 16
+    assert models["Small picture model (embedded)"].pixels == 32
+
+
 def test_the_size_that_is_asked_for_is_drawn(tool, folder):
     _, finished = draw(tool, folder, Picture(prompt="a cat", steps=1, size=32))
     assert Image.open(io.BytesIO(finished.answer.png)).size == (32, 32)

@@ -48,6 +48,8 @@ class Model:
     bytes: int | None = None
     """Of the files that are read; None where it is not known."""
     parameters: int | None = None
+    pixels: int | None = None
+    """Of each side of the pictures that it was made for; None where it is not known, or draws none."""
     ready: bool = True
     """On this machine. Another must be had first: downloaded from the hub, or by the `remedy`."""
     remedy: str = ""

@@ -53,6 +53,7 @@ EMBEDDED = {
         tasks=("image",),
         title="Small picture model (embedded)",
         about="Draws digits, clothes, and the animals and vehicles of CIFAR-10, 32 pixels wide; nothing else.",
+        pixels=32,
         small=True,
     ),
 }

@@ -41,6 +41,7 @@ class Contents:
         bytes: of the files of weights.
         parameters: in them.
         licence: as its card says.
+        pixels: of each side of its pictures, where that can be told.
     """
 
     kind: Kind
@@ -48,6 +49,7 @@ class Contents:
     bytes: int
     parameters: int
     licence: str
+    pixels: int | None = None
 
 
 def is_model(folder: Path) -> bool:
@@ -77,7 +79,28 @@ def contents(folder: Path) -> Contents:
     if not files:
         raise InputError(f"{folder} holds no weights as safetensors; weights that run code when read are not read")
     size, parameters = measure(files)
-    return Contents(kind=kind, tasks=tasks_of(kind, chats), bytes=size, parameters=parameters, licence=licence(folder))
+    return Contents(
+        kind=kind,
+        tasks=tasks_of(kind, chats),
+        bytes=size,
+        parameters=parameters,
+        licence=licence(folder),
+        pixels=_pixels(folder) if kind == "pictures" else None,
+    )
+
+
+def _pixels(folder: Path) -> int | None:
+    """Of a pipeline: what its network draws, as many times larger as its autoencoder makes it."""
+    drawing = _config(folder, "unet") or _config(folder, "transformer")
+    side, blocks = drawing.get("sample_size"), _config(folder, "vae").get("block_out_channels")
+    if not isinstance(side, int) or not isinstance(blocks, list):
+        return None
+    return side * 2 ** (len(blocks) - 1)  # each block but the last halves the sides
+
+
+def _config(folder: Path, part: str) -> dict[str, Any]:
+    file = folder / part / "config.json"
+    return read_json(file) if file.is_file() else {}
 
 
 def measure(files: Iterable[Path]) -> tuple[int, int]:

@@ -226,6 +226,7 @@ def _described(folder: Path, id: str, source: Source, title: str) -> Model:
         licence=found.licence,
         bytes=found.bytes,
         parameters=found.parameters,
+        pixels=found.pixels,
     )
 
 

@@ -5,9 +5,18 @@ import streamlit as st
 from dl_architectures.nlp import names
 from dl_architectures.nlp.answers import PictureAnswer
 from dl_architectures.nlp.requests import Picture
-from dl_architectures.nlp_tool import asking, drawing, examples, parts
+from dl_architectures.nlp_tool import asking, drawing, examples, parts, resources
 
-SIZES = {"The model's own": None, "256 pixels": 256, "512 pixels": 512, "768 pixels": 768, "1024 pixels": 1024}
+USUAL = 512  # pixels of each side, where a model's own are not known
+TIMES = (0.5, 1, 1.5, 2)  # farther from what a model has learned, its pictures fall apart
+
+
+def sizes(model: str | None) -> dict[str, int | None]:
+    """The sizes to choose from, by their names."""
+    own = next((each.pixels for each in resources.tool().models("image") if each.id == model), None) or USUAL
+    near = (int(own * times) for times in TIMES)
+    able = (size for size in near if names.MIN_SIZE <= size <= names.MAX_SIZE and size % names.SIZE_UNIT == 0)
+    return {"The model's own": None} | {f"{size} pixels": size for size in able}
 
 
 def draw(asked: asking.Asked) -> None:
@@ -38,7 +47,8 @@ with st.expander("Settings", icon=":material/tune:"):
         guidance = st.slider("Guidance", 0.0, names.MAX_GUIDANCE, 4.0, 0.5, key="guidance", persist_state="session",
                              help="How closely to follow the prompt; 1 does not push.")  # fmt: skip
     with right:
-        size = SIZES[st.selectbox("Size", list(SIZES), key="size", persist_state="session")]
+        offered = sizes(model)
+        size = offered[st.selectbox("Size", list(offered), key=f"size {model}", persist_state="session")]
         seed = parts.seed_field("seed image")
 if st.button("Draw", type="primary", icon=":material/play_arrow:"):
     asking.ask("image", lambda: Picture(prompt=prompt, steps=steps, guidance=guidance, size=size, seed=seed), model)
