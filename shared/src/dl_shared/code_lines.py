@@ -7,7 +7,8 @@ from pathlib import Path
 # A docstring is a statement that begins with a string; these stand in front of a statement.
 _BEFORE_A_STATEMENT = {tokenize.ENCODING, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}
 _NO_CODE = {*_BEFORE_A_STATEMENT, tokenize.NL, tokenize.COMMENT, tokenize.ENDMARKER}
-_NO_TRAINING = {"cli", "config", "options", "__main__"}  # what users type, not what is trained
+# What users type, and what only starts several trainings: whether it was imported says nothing of the project.
+_NO_TRAINING = {"cli", "config", "options", "__main__", "compare", "tune", "backtest"}
 
 
 def count_lines(path: Path) -> int:

@@ -20,7 +20,7 @@ READING = (
     "it apart; examples/s is its rate. Peak memory is that of the whole process, or of the accelerator where there is "
     "one.",
     "Lines of code are those of a project's model and training, and of what the projects of its package share, without "
-    "blank lines, comments, docstrings, options and command line.",
+    "blank lines, comments, docstrings, options, command line, comparisons and searches.",
 )
 ONE_SEED = (
     "Where each configuration was run with a single seed, the intervals cover the choice of test examples only, not "

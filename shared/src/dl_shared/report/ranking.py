@@ -56,7 +56,7 @@ class Ranking:
     @cached_property
     def columns(self) -> list[Column]:
         """The table, but for the names of the runs, and for what is said of all of them at once."""
-        return [column for column in columns(self.runs) if column.title not in self._conditions]
+        return [column for column in self._filled if column.title not in self._conditions]
 
     @property
     def alike(self) -> str:
@@ -64,8 +64,12 @@ class Ranking:
         return ", ".join(f"{title} {text}" for title, text in self._conditions.items())
 
     @cached_property
+    def _filled(self) -> list[Column]:
+        return columns(self.runs)
+
+    @cached_property
     def _conditions(self) -> dict[str, str]:
-        texts = {column.title: {cell.text for cell in column.cells} for column in columns(self.runs)}
+        texts = {column.title: {cell.text for cell in column.cells} for column in self._filled}
         return {title: text for title in _CONDITIONS for text in texts.get(title, ()) if len(texts[title]) == 1}
 
     @property

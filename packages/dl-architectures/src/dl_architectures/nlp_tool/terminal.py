@@ -186,7 +186,7 @@ def _row(model: Model) -> dict[str, Any]:
 
 
 def _line(model: Model) -> str:
-    size = "" if model.bytes is None else bytes_in_words(model.bytes)
+    size = bytes_in_words(model.bytes) if model.bytes else ""  # a classical method has no weights
     here = "here" if model.ready else "on the hub" if model.source == "hub" else "missing"
     return printable(f"{model.id:60} {here:11} {size:>10}  {model.licence:24} {', '.join(model.tasks)}")
 
