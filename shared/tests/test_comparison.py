@@ -4,7 +4,6 @@ import base64
 import hashlib
 import json
 import re
-import shutil
 import subprocess
 
 import pytest
@@ -14,8 +13,7 @@ from dl_shared.errors import InputError
 from dl_shared.files import write_json
 from dl_shared.report import write_comparison, write_page
 from dl_shared.report.cli import main
-
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
+from dl_shared.testing import CHROMIUM
 
 
 def test_a_comparison_ranks_links_and_marks(tmp_path):

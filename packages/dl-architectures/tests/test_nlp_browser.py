@@ -3,7 +3,6 @@
 import itertools
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -16,9 +15,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from dl_architectures.nlp.tool import LocalTool
+from dl_shared.testing import CHROMIUM
 
 playwright = pytest.importorskip("playwright.sync_api", reason="NO BROWSER TEST: Playwright is not installed")
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="NO BROWSER TEST: no Chromium is installed (apt install chromium)"),

@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,6 +25,9 @@ from dl_shared.sample.reviews import make_reviews
 
 KILLS = int(os.environ.get("DL_KILLS", "1"))
 """How often each project's run is killed at a random moment; `nox -s kills` does it more often."""
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
+"""The browser for tests of pages, or None."""
 
 HEAVY = ("jax", "flax", "torch", "pytorch_lightning", "transformers", "datasets", "numpy", "pandas")
 
