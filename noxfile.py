@@ -57,13 +57,13 @@ def projects(package: str) -> list[str]:
 
 
 def find_browser(session: nox.Session) -> None:
-    """See to a Chromium for the tests of the page, which skip without one; nothing fails where it cannot be had."""
+    """See to a Chromium for the tool's page, which is left out without one; nothing fails where it cannot be had."""
     if not any(map(shutil.which, BROWSERS)) and shutil.which("apt-get") and os.geteuid() == 0:
         install = "apt-get -q update && apt-get -q install --yes --no-install-recommends chromium"
         options = {"external": True, "success_codes": range(256), "env": {"DEBIAN_FRONTEND": "noninteractive"}}
         session.run("timeout", "600", "sh", "-c", install, **options)
     if not any(map(shutil.which, BROWSERS)):
-        session.warn("NO BROWSER: the tests that need Chromium will be skipped (Debian: apt-get install chromium)")
+        session.warn("NO BROWSER: what needs Chromium will be left out (Debian: apt-get install chromium)")
 
 
 @nox.session
@@ -75,6 +75,8 @@ def demo(session: nox.Session) -> None:
         session.error(f"there is no {', '.join(unknown)}; there are {', '.join(names)}")
     chosen = [f"{package}/{name}" for package in FRAMEWORKS for name in projects(package) if {package, name} & asked]
     install(session, "shared")
+    if "architectures/dl-nlp-tool" in chosen:
+        find_browser(session)
     session.run("python", "tools/demo.py", "--nox", sys.executable, *chosen)
 
 

@@ -1,5 +1,6 @@
 """The demo: every project on sample data, in a live table; then the page that compares them. `nox -s demo` calls it.
 
+dl-nlp-tool, which has nothing to train, is asked its seven tasks in a browser instead; pictures of it go into the page.
 The projects run one after another, because what the page says of their speed would be wrong otherwise. One that fails,
 or whose environment cannot be built, ends no other; its log says why.
 """
@@ -24,9 +25,14 @@ from dl_shared.files import read_json, write_json
 from dl_shared.report.cli import main as report
 from dl_shared.report.record import RunRecord, read_record
 from dl_shared.report.render import score, words
+from dl_shared.testing import CHROMIUM
 
 QUICK_SECONDS = 60  # what the preset `quick` may take; the last demo on this machine knows better
-LEFT_OUT = {"dl-nlp-tool": "it answers with models that are in its package, and has nothing to train"}
+TOUR = "dl-nlp-tool"
+
+
+AT_WORK = ("training", "asking")
+"""States in which a project's own program runs."""
 
 
 @dataclass
@@ -40,6 +46,8 @@ class Project:
     seconds: float | None = None
     """What it took, once it has ended."""
     run: RunRecord | None = None
+    result: str = ""
+    """In words, of what leaves no run."""
     trouble: str = ""
 
     @property
@@ -77,7 +85,7 @@ class Demo:
                 scripts = self.build(package, projects) if projects else None
                 for project in projects:
                     if scripts is not None:
-                        self.train(project, scripts)
+                        (self.tour if project.name == TOUR else self.train)(project, scripts)
                         write_json(known, self.times)
         if not self.console.is_terminal:
             self.console.print()  # there, the table ends without one
@@ -107,13 +115,26 @@ class Demo:
         self.enter("training", project)
         command = [scripts / project.name, "train", "--data", "sample", "--preset", "quick", "--runs-dir", runs]
         status, last = self.execute([str(part) for part in command], project.name, scripts)
-        project.seconds = project.took
         project.run = newest(runs / project.name)
-        if status == 0 and project.run is not None:
+        self.end(project, status == 0 and project.run is not None, f"status {status}, {last}")
+
+    def tour(self, project: Project, scripts: Path) -> None:
+        """Ask the tool's page, and keep pictures of its answers."""
+        pictures = self.folder / project.name
+        shutil.rmtree(pictures, ignore_errors=True)
+        self.enter("asking", project)
+        command = [scripts / "python", Path(__file__).with_name("nlp_tour.py"), pictures]
+        status, project.result = self.execute([str(part) for part in command], project.name, scripts)
+        self.end(project, status == 0, f"status {status}, {project.result}")
+
+    def end(self, project: Project, well: bool, trouble: str) -> None:
+        """Note how it went, and what it took if it went well."""
+        project.seconds = project.took
+        if well:
             self.times[project.name] = round(project.seconds or 0.0, 1)
             self.enter("finished", project)
         else:
-            project.trouble = f"status {status}, {last}"
+            project.trouble = trouble
             self.enter("failed", project)
 
     def execute(self, command: Sequence[str], log: str, scripts: Path | None = None) -> tuple[int, str]:
@@ -134,7 +155,7 @@ class Demo:
         """Put projects into a state; where no table can be seen changing, a line says so."""
         for project in projects:
             project.state = state
-            if state in ("environment", "training"):
+            if state in ("environment", *AT_WORK):
                 project.started = time.monotonic()
         if not self.console.is_terminal and state != "waiting":
             trouble = f": {projects[0].trouble}" if state == "failed" else ""
@@ -151,29 +172,36 @@ class Demo:
         for project in self.projects:
             state = self.progress(project)
             style = {"failed": "red", "finished": "green", "waiting": "dim", "left out": "dim"}.get(state, "bold")
-            left = self.left(project) if project.state == "training" else None
-            figures = figures_of(project.run) if project.state == "finished" and project.run else ["", "", "", ""]
+            left = self.left(project) if project.state in AT_WORK else None
+            figures = figures_of(project) if project.state == "finished" else []
             table.add_row(project.name, f"[{style}]{state}", clock(project.took), clock(left), *figures)
         return table
 
     def progress(self, project: Project) -> str:
         """The state, with the epoch that a training has come to."""
+        done, epochs = self.epochs(project)
+        return f"epoch {done:g}/{epochs:g}" if done else project.state
+
+    def epochs(self, project: Project) -> tuple[float, float]:
+        """How many a training has done, and of how many; zeros where that is not known."""
         run = newest(self.folder / "runs" / project.name) if project.state == "training" else None
-        epochs = [row["epoch"] for row in run.history if "epoch" in row] if run else []
-        if not run or not epochs or "epochs" not in run.config:
-            return project.state
-        return f"epoch {max(epochs):g}/{run.config['epochs']}"
+        done = [row["epoch"] for row in run.history if "epoch" in row] if run else []
+        return (max(done), run.config["epochs"]) if run and done and "epochs" in run.config else (0.0, 0.0)
 
     def left(self, project: Project) -> float:
-        """Seconds of training, as far as can be told from the last demo, or from what `quick` promises."""
-        gone = project.took if project.state == "training" else 0.0
-        return max(0.0, self.times.get(project.name, QUICK_SECONDS) - (gone or 0.0))
+        """Seconds of work: by the last demo or what `quick` promises; by its epochs once it has taken longer."""
+        gone = (project.took or 0.0) if project.state in AT_WORK else 0.0
+        whole = self.times.get(project.name, QUICK_SECONDS)
+        if gone > whole:
+            done, epochs = self.epochs(project)
+            whole = gone * epochs / done if done else whole
+        return max(0.0, whole - gone)
 
     def outlook(self) -> str:
         """The time that is left for all, or what was reached."""
         failed = sum(project.state == "failed" for project in self.projects)
         trouble = f", {failed} failed" if failed else ""
-        to_come = [project for project in self.projects if project.state in ("waiting", "environment", "training")]
+        to_come = [project for project in self.projects if project.state in ("waiting", "environment", *AT_WORK)]
         if not to_come:
             return f"{sum(project.state == 'finished' for project in self.projects)} finished{trouble}"
         building = " beside environments" if any(project.state == "environment" for project in to_come) else ""
@@ -190,8 +218,11 @@ def newest(folder: Path) -> RunRecord | None:
     return None
 
 
-def figures_of(run: RunRecord) -> list[str]:
+def figures_of(project: Project) -> list[str]:
     """Result, baseline, optimum, and the share of the gap between them that is closed."""
+    run = project.run
+    if run is None:
+        return [project.result]
     shown = [score(run.score(name)) for name in ("test", "baseline", "optimum")]
     closed = "" if run.gap_closed is None else f"{100 * run.gap_closed:.1f} %"
     return [f"{words(run.metric)} {shown[0]}", *shown[1:], closed]
@@ -211,7 +242,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     projects = [Project(*name.split("/")) for name in options.projects]
     for project in projects:
-        if project.name in LEFT_OUT:
+        if project.name == TOUR and CHROMIUM is None:
             project.state = "left out"
     demo = Demo(projects, options.folder.absolute(), options.nox, Console())
     try:
@@ -226,14 +257,17 @@ def conclude(demo: Demo) -> int:
     """Say what went wrong, and write the page."""
     for project in demo.projects:
         if project.state == "left out":
-            print(f"{project.name} is left out: {LEFT_OUT[project.name]}")
+            print(f"{project.name} is left out: no Chromium is installed (Debian: apt-get install chromium)")
         elif project.state == "failed":
             log = project.name if project.started else project.package
             print(f"{project.name} failed: {project.trouble}\n  log: {demo.folder / 'logs' / log}.log")
-    runs = demo.folder / "runs"
+    runs, pictures = demo.folder / "runs", demo.folder / TOUR
+    shown = ["--pictures", str(pictures)] if pictures.is_dir() else []
     if any(runs.glob("*/*/summary.json")):
         page, markdown = demo.folder / "index.html", demo.folder / "index.md"
-        report(["compare", str(runs), "--output", str(page), "--markdown", str(markdown)])
+        report(["compare", str(runs), "--output", str(page), "--markdown", str(markdown), *shown])
+    elif shown:
+        print(f"pictures: {pictures}")
     return int(any(project.state == "failed" for project in demo.projects))
 
 

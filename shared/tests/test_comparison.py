@@ -7,6 +7,7 @@ import re
 import subprocess
 
 import pytest
+from PIL import Image
 from report_runs import Page, make_run, make_unfinished
 
 from dl_shared.errors import InputError
@@ -183,3 +184,16 @@ def test_compare_makes_a_comparison_of_a_single_run_too(tmp_path, capsys, monkey
         (tmp_path / "comparison.html").unlink()
     assert main(["compare", str(run), "--markdown", str(tmp_path)]) == 2
     assert "--markdown takes the name of the file" in capsys.readouterr().err
+
+
+def test_pictures_of_a_folder_stand_below_the_tasks(tmp_path, capsys):
+    run, folder = make_run(tmp_path / "runs"), tmp_path / "a <b>"
+    assert main(["compare", str(run), "--pictures", str(folder)]) == 2
+    assert f"{folder} is no folder of pictures" in capsys.readouterr().err
+    folder.mkdir()
+    Image.new("RGB", (8, 8)).save(folder / "first_one.png")
+    (folder / "cut.png").write_bytes((folder / "first_one.png").read_bytes()[:40])
+    page = Page(write_comparison([run], tmp_path / "comparison.html", shown=folder))
+    assert '<h2 id="shown">a &lt;b&gt;</h2>' in page.source
+    assert "<figcaption>First one</figcaption>" in page.source
+    assert "The picture cut.png is left out" in page.text

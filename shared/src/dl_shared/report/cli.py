@@ -37,6 +37,8 @@ class CompareOptions(ReportOptions):
 
     markdown: Path | None = None
     """Write the tables to this file as well, as Markdown for a README."""
+    pictures: Path | None = None
+    """Show the PNG files of this folder too, under its name, each with the `Description` in it as its caption."""
 
 
 class _Page(Verb):
@@ -63,7 +65,7 @@ def compare(options: CompareOptions) -> dict[str, Any]:
         InputError: if nothing named is a run, or a run that is named cannot be read.
     """
     runs = _find_runs(options)
-    return _answer(_comparison_page(runs, options, options.markdown), runs, options)
+    return _answer(_comparison_page(runs, options, options.markdown, options.pictures), runs, options)
 
 
 def _find_runs(options: ReportOptions) -> list[Path]:
@@ -89,7 +91,9 @@ def _one_page(run: Path, output: Path | None) -> Path:
     return write_page(run, output)
 
 
-def _comparison_page(runs: list[Path], options: ReportOptions, markdown: Path | None = None) -> Path:
+def _comparison_page(
+    runs: list[Path], options: ReportOptions, markdown: Path | None = None, pictures: Path | None = None
+) -> Path:
     from dl_shared.report import write_comparison, write_page
 
     for run in runs:
@@ -97,7 +101,7 @@ def _comparison_page(runs: list[Path], options: ReportOptions, markdown: Path | 
             write_page(run)
     given = Path(options.runs[0])
     folder = given if len(options.runs) == 1 and given.is_dir() and given.absolute() not in runs else Path()
-    return write_comparison(runs, options.output or folder / "comparison.html", markdown)
+    return write_comparison(runs, options.output or folder / "comparison.html", markdown, pictures)
 
 
 def _runs_at(name: str, runs_dir: Path | None) -> list[Path]:

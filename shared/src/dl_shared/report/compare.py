@@ -10,7 +10,7 @@ from dl_shared.files import write_text
 from dl_shared.plots import comparison
 from dl_shared.report.markdown import as_markdown
 from dl_shared.report.ranking import Ranking, Task, rank
-from dl_shared.report.record import Picture, RunRecord, as_number, read_record
+from dl_shared.report.record import Picture, RunRecord, as_number, read_pictures, read_record
 from dl_shared.report.render import embed, score, sentence, with_script, words, write_html
 
 READING = (
@@ -28,23 +28,29 @@ ONE_SEED = (
 )
 
 
-def write_comparison(paths: Sequence[Path], output: Path, markdown: Path | None = None) -> Path:
+def write_comparison(
+    paths: Sequence[Path], output: Path, markdown: Path | None = None, shown: Path | None = None
+) -> Path:
     """Write the comparison page of several runs, linked to the page that each run has of its own.
 
     Args:
         paths: run directories, of one task or of many, finished or not.
         output: where the page goes.
         markdown: where the same goes as Markdown, without the pictures; nowhere if not given.
+        shown: a folder of more pictures, which is the heading above them.
 
     Returns:
         `output`.
 
     Raises:
-        InputError: if there is no run, or one of them cannot be read.
+        InputError: if there is no run, one of them cannot be read, or there is no such folder.
     """
     if not paths:
         raise InputError("there is no run to compare")
+    if shown is not None and not shown.is_dir():
+        raise InputError(f"{shown} is no folder of pictures")
     output = Path(output).absolute()
+    more, trouble = ([], []) if shown is None else read_pictures(shown)
     records = [read_record(path) for path in dict.fromkeys(Path(path).absolute() for path in paths)]
     tasks = rank(records)
     title = f"{len(records)} runs compared" if len(records) > 1 else "1 run compared"
@@ -60,7 +66,9 @@ def write_comparison(paths: Sequence[Path], output: Path, markdown: Path | None 
         pictures=[[_pictures(task, ranking) for ranking in task.rankings] for task in tasks],
         links={run.path: _link(run, output.parent) for run in records},
         reading=reading,
-        notes=[note for record in records for note in record.notes],
+        shown=shown and shown.resolve().name,
+        more=more,
+        notes=[*(note for record in records for note in record.notes), *trouble],
         **with_script("comparison.js"),
     )
 

@@ -37,7 +37,7 @@ def write_page(path: Path, output: Path | None = None) -> Path:
     path = Path(path).absolute()
     output = path / "report.html" if output is None else Path(output).absolute()
     record = read_record(path)
-    pictures, picture_notes = read_pictures(path)
+    pictures, picture_notes = read_pictures(path / "plots")
     evaluations, evaluation_notes = read_evaluations(path)
     samples, sample_notes = read_samples(path)
     return write_html(

@@ -110,12 +110,12 @@ def read_record(path: Path) -> RunRecord:
     return RunRecord(path, summary, config if isinstance(config, dict) else {}, history, tuple(notes))
 
 
-def read_pictures(path: Path) -> tuple[list[Picture], list[str]]:
-    """The pictures of a run, training curves first, and notes on files that are no pictures."""
+def read_pictures(folder: Path) -> tuple[list[Picture], list[str]]:
+    """The pictures of a folder, training curves first, and notes on files that are no pictures."""
     from PIL import Image
 
     pictures, notes = [], []
-    files = [file for file in (path / "plots").glob("*.png") if not file.name.startswith(".")]
+    files = [file for file in folder.glob("*.png") if not file.name.startswith(".")]
     for file in sorted(files, key=lambda file: ("curve" not in file.stem, file.name)):
         try:
             content = file.read_bytes()
