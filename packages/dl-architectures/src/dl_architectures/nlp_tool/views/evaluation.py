@@ -12,6 +12,7 @@ from dl_architectures.nlp_tool.feedback import FeedbackError
 
 PERIODS: tuple[evaluation.Period, ...] = get_args(evaluation.Period)
 PERCENT = st.column_config.NumberColumn(format="percent")
+IN_A_ROW = 3  # curves; on a phone they stand one below the other
 SECONDS = st.column_config.NumberColumn(format="%.2f s")
 
 
@@ -31,14 +32,14 @@ def overview(answers: pd.DataFrame) -> None:
         st.metric("Failed", "–" if found.failed is None else drawing.percent(found.failed), border=True)
 
 
-def intervals(table: pd.DataFrame, across: alt.X, color: alt.Color, *more: alt.Tooltip) -> alt.LayerChart:
-    """Shares of thumbs up with Wilson's intervals."""
-    base = alt.Chart(table).encode(x=across, color=color)
-    bars = base.mark_rule(strokeWidth=3, opacity=0.4).encode(y=alt.Y("low").title("thumbs up"), y2="high")
-    tooltip = [*more, alt.Tooltip("share", format=".0%"), alt.Tooltip("low", format=".0%"),
+def curve(table: pd.DataFrame, name: str, across: alt.X) -> alt.LayerChart:
+    """Shares of thumbs up over time with Wilson's intervals."""
+    base = alt.Chart(table, title=alt.Title(name, anchor="start"), height=150).encode(x=across)
+    bars = base.mark_rule(strokeWidth=3, opacity=0.4).encode(y=alt.Y("low").title(None), y2="high")
+    tooltip = [alt.Tooltip("start:T"), alt.Tooltip("share", format=".0%"), alt.Tooltip("low", format=".0%"),
                alt.Tooltip("high", format=".0%"), "ratings"]  # fmt: skip
-    points = base.mark_line(point=alt.OverlayMarkDef(size=70)).encode(
-        y=alt.Y("share").axis(format="%").scale(domain=[0, 1]), tooltip=tooltip
+    points = base.mark_line(point=alt.OverlayMarkDef(size=50)).encode(
+        y=alt.Y("share").axis(format="%", tickCount=3).scale(domain=[0, 1]), tooltip=tooltip
     )
     return bars + points
 
@@ -53,9 +54,14 @@ def over_time(answers: pd.DataFrame) -> None:
                                      label_visibility="collapsed", format_func=lambda name: f"By {name}")  # fmt: skip
     each = lines or "task"
     table = evaluation.satisfaction_over_time(answers, period or "day", by=[each])
-    across = alt.X("start:T").title(None).axis(format="%d %b", tickCount=min(len(set(table["start"])), 8))
-    color = alt.Color(each).title(None).legend(orient="bottom", columns=3 if each == "task" else 1, labelLimit=0)
-    st.altair_chart(intervals(table, across, color, alt.Tooltip(each), alt.Tooltip("start:T")))
+    starts = table["start"]
+    across = alt.X("start:T").title(None).axis(format="%d %b", tickCount=min(starts.nunique(), 4))
+    if starts.nunique() > 1:  # the same days in all of them
+        across = across.scale(domain=[starts.min().isoformat(), starts.max().isoformat()])
+    for number, (name, part) in enumerate(table.groupby(each)):
+        if number % IN_A_ROW == 0:
+            row = st.columns(IN_A_ROW)
+        row[number % IN_A_ROW].altair_chart(curve(part, str(name), across))
     st.caption("Points: share of thumbs up. Bars: Wilson's 95 % interval, wide where few were asked.")
 
 
