@@ -12,6 +12,7 @@ from dl_architectures.nlp_tool.feedback import FeedbackError
 
 PERIODS: tuple[evaluation.Period, ...] = get_args(evaluation.Period)
 PERCENT = st.column_config.NumberColumn(format="percent")
+GREY = "#8a949e"  # seen on white and on black; what is drawn as a rule would be black in the dark too
 IN_A_ROW = 3  # curves; on a phone they stand one below the other
 SECONDS = st.column_config.NumberColumn(format="%.2f s")
 
@@ -34,8 +35,8 @@ def overview(answers: pd.DataFrame) -> None:
 
 def curve(table: pd.DataFrame, name: str, across: alt.X) -> alt.LayerChart:
     """Shares of thumbs up over time with Wilson's intervals."""
-    base = alt.Chart(table, title=alt.Title(name, anchor="start"), height=150).encode(x=across)
-    bars = base.mark_rule(strokeWidth=3, opacity=0.4).encode(y=alt.Y("low").title(None), y2="high")
+    base = alt.Chart(table, title=alt.Title(name, anchor="start"), height=170).encode(x=across)
+    bars = base.mark_rule(strokeWidth=3, color=GREY).encode(y=alt.Y("low").title(None), y2="high")
     tooltip = [alt.Tooltip("start:T"), alt.Tooltip("share", format=".0%"), alt.Tooltip("low", format=".0%"),
                alt.Tooltip("high", format=".0%"), "ratings"]  # fmt: skip
     points = base.mark_line(point=alt.OverlayMarkDef(size=50)).encode(
@@ -94,7 +95,7 @@ def worst() -> None:
         return
     columns = ["created_at", "task", "model", "comment", "prompt", "answer", "seconds"]
     st.dataframe(
-        pd.DataFrame(rows)[columns], hide_index=True,
+        pd.DataFrame(rows)[columns].replace({"task": TITLES}), hide_index=True,
         column_config={"created_at": st.column_config.DatetimeColumn("when (UTC)", format="YYYY-MM-DD HH:mm"),
                        "seconds": SECONDS},
     )  # fmt: skip
