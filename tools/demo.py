@@ -6,9 +6,7 @@ or whose environment cannot be built, ends no other; its log says why.
 """
 
 import argparse
-import os
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -16,6 +14,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 
+from environments import Environments, clock
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -64,13 +63,13 @@ class Demo:
     Args:
         projects: in the order in which they run, those of a package side by side.
         folder: of runs, logs and the page.
-        nox: the Python that has nox, which builds the environments.
+        environments: of the packages.
         console: where the table is shown.
     """
 
     projects: Sequence[Project]
     folder: Path
-    nox: str
+    environments: Environments
     console: Console
     times: dict[str, float] = field(default_factory=dict)
     """Seconds of each project in the last demo."""
@@ -95,26 +94,20 @@ class Demo:
         self.enter("environment", *projects)
         for project in projects:  # the page shows one run of each, which is of this demo
             shutil.rmtree(self.folder / "runs" / project.name, ignore_errors=True)
-        answer = self.folder / "logs" / f"{package}.scripts"
-        answer.unlink(missing_ok=True)
-        command = [self.nox, "-m", "nox", "-s", f"environment({package})", "--", str(answer)]
-        status, last = self.execute(command, package)
+        scripts, last = self.environments.build(package)
         for project in projects:
             project.started = None
-        if status == 0:
-            self.enter("waiting", *projects)
-            return Path(answer.read_text(encoding="utf-8"))
-        for project in projects:
-            project.trouble = f"the environment of {package} could not be built: {last}"
-        self.enter("failed", *projects)
-        return None
+            if scripts is None:
+                project.trouble = f"the environment of {package} could not be built: {last}"
+        self.enter("failed" if scripts is None else "waiting", *projects)
+        return scripts
 
     def train(self, project: Project, scripts: Path) -> None:
         """Train, and keep what came of it."""
         runs = self.folder / "runs"
         self.enter("training", project)
         command = [scripts / project.name, "train", "--data", "sample", "--preset", "quick", "--runs-dir", runs]
-        status, last = self.execute([str(part) for part in command], project.name, scripts)
+        status, last = self.environments.execute(command, project.name, scripts)
         project.run = newest(runs / project.name)
         self.end(project, status == 0 and project.run is not None, f"status {status}, {last}")
 
@@ -124,7 +117,7 @@ class Demo:
         shutil.rmtree(pictures, ignore_errors=True)
         self.enter("asking", project)
         command = [scripts / "python", Path(__file__).with_name("nlp_tour.py"), pictures]
-        status, project.result = self.execute([str(part) for part in command], project.name, scripts)
+        status, project.result = self.environments.execute(command, project.name, scripts)
         self.end(project, status == 0, f"status {status}, {project.result}")
 
     def end(self, project: Project, well: bool, trouble: str) -> None:
@@ -136,20 +129,6 @@ class Demo:
         else:
             project.trouble = trouble
             self.enter("failed", project)
-
-    def execute(self, command: Sequence[str], log: str, scripts: Path | None = None) -> tuple[int, str]:
-        """The exit status of a command, and the last line that it wrote to its log."""
-        path = self.folder / "logs" / f"{log}.log"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        search = os.pathsep.join([*([str(scripts)] if scripts else []), os.environ.get("PATH", os.defpath)])
-        with path.open("w+b") as file:
-            try:
-                status = subprocess.run(command, stdout=file, stderr=file, env=os.environ | {"PATH": search}).returncode
-            except OSError as error:
-                return 127, str(error)
-            file.seek(0)
-            lines = file.read().decode("utf-8", "replace").split("\n")
-        return status, next((line.strip() for line in reversed(lines) if line.strip()), "")
 
     def enter(self, state: str, *projects: Project) -> None:
         """Put projects into a state; where no table can be seen changing, a line says so."""
@@ -228,11 +207,6 @@ def figures_of(project: Project) -> list[str]:
     return [f"{words(run.metric)} {shown[0]}", *shown[1:], closed]
 
 
-def clock(seconds: float | None) -> str:
-    """Minutes and seconds."""
-    return "" if seconds is None else f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status 0 if nothing failed, 1 if something did; the page is written either way."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -244,7 +218,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for project in projects:
         if project.name == TOUR and CHROMIUM is None:
             project.state = "left out"
-    demo = Demo(projects, options.folder.absolute(), options.nox, Console())
+    folder = options.folder.absolute()
+    demo = Demo(projects, folder, Environments(options.nox, folder / "logs"), Console())
     try:
         demo.run()
     except KeyboardInterrupt:
@@ -260,7 +235,7 @@ def conclude(demo: Demo) -> int:
             print(f"{project.name} is left out: no Chromium is installed (Debian: apt-get install chromium)")
         elif project.state == "failed":
             log = project.name if project.started else project.package
-            print(f"{project.name} failed: {project.trouble}\n  log: {demo.folder / 'logs' / log}.log")
+            print(f"{project.name} failed: {project.trouble}\n  log: {demo.environments.log(log)}")
     runs, pictures = demo.folder / "runs", demo.folder / TOUR
     shown = ["--pictures", str(pictures)] if pictures.is_dir() else []
     if any(runs.glob("*/*/summary.json")):

@@ -1,17 +1,11 @@
 """The demo, with projects that end in every way: it goes on, says what failed, and writes the page."""
 
-import importlib.util
 import json
 import sys
-from pathlib import Path
 
 import pytest
+from fake_environments import load_tool, make_programs
 
-ROOT = Path(__file__).resolve().parents[2]
-NOX = """#!/bin/sh
-case "$4" in *broken*) echo "no wheel for this machine"; exit 1;; esac
-printf %s "$(dirname "$0")" > "$6"
-"""
 GOOD = """#!{python}
 import sys
 from dataclasses import dataclass
@@ -44,20 +38,13 @@ exit 2
 
 
 @pytest.fixture
-def demo(tmp_path):
+def demo(tmp_path, monkeypatch):
     """The demo in an empty folder, where `bad-project` and all of the package `broken` fail."""
-    spec = importlib.util.spec_from_file_location("demo", ROOT / "tools" / "demo.py")
-    module = sys.modules["demo"] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    programs = tmp_path / "programs"
-    programs.mkdir()
-    made = {"good-project": GOOD.format(python=sys.executable), "python": TOUR.format(python=sys.executable)}
-    for name, text in ({"nox": NOX, "bad-project": BAD} | made).items():
-        (programs / name).write_text(text)
-        (programs / name).chmod(0o755)
+    module = load_tool("demo", monkeypatch)
+    good = {"good-project": GOOD.format(python=sys.executable), "python": TOUR.format(python=sys.executable)}
+    programs = make_programs(tmp_path / "programs", {"bad-project": BAD} | good)
     where = ["--nox", str(programs / "nox"), "--folder", str(tmp_path / "demo")]
-    yield lambda *projects: module.main([*projects, *where])
-    del sys.modules["demo"]
+    return lambda *projects: module.main([*projects, *where])
 
 
 def test_a_failure_ends_no_other_project_and_is_reported(demo, tmp_path, capsys, monkeypatch):
