@@ -28,6 +28,7 @@ import torch.nn.functional as F
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from PIL import Image
+from rows import add_machine, add_row
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
@@ -60,6 +61,7 @@ def main() -> None:
     data = noise(bf16, arguments.steps + WARM_UP + 1)
     flops = training_flops(load_backbone("embedded", NAMES))
     peaks = {precision: matrix_peak(precision) for precision in DTYPES}
+    add_machine(DEVICE.type, torch.get_num_threads(), ["torch", "accelerate"], peaks)
     found = ", ".join(f"{name} {peak / 1e9:.0f}" for name, peak in peaks.items())
     print(
         f"{DEVICE}, {torch.get_num_threads()} threads, torch {torch.__version__}, accelerate {accelerate.__version__},"
@@ -80,10 +82,14 @@ def main() -> None:
     medians = {name: statistics.median(times) for name, times in seconds.items()}
     print(f"{'':28}{'pictures/s':>11}{'of peak':>9}{'to the textbook in fp32':>26}")
     for name, median in medians.items():
-        config = rows[name][1]
+        loop, config = rows[name]
         rate = config.batch_size / median
         share, ratio = rate * flops / peaks[config.precision], medians["textbook, fp32"] / median
         print(f"{name:28}{rate:11.0f}{share:9.1%}{ratio:26.2f}", flush=True)
+        rates = [config.batch_size / step for step in seconds[name]]
+        kind = {ours: "ours", textbook: "textbook"}.get(loop, "other")
+        described = {"precision": config.precision, "of_peak": share}
+        add_row("accelerate-cifar10", name.partition(",")[0], kind, rates, "pictures/s", **described)
 
     small = dataclasses.replace(fp32, batch_size=16)
     few = noise(small, 100)

@@ -1,16 +1,17 @@
 """How fast accelerate-houses trains its linear model, beside the loop of Accelerate's own examples, and searches.
 
-    python benchmarks/accelerate_houses.py [--data PATH] [--passes N ...] [--trials N]
+    python benchmarks/accelerate_houses.py [--data PATH] [--passes N ...] [--turns N] [--trials N]
 
 Both loops fit the same model with the same loss to the same columns. The textbook's is that of `nlp_example.py` in
 Accelerate's repository: shuffled batches of 64 from a DataLoader, AdamW, a linear schedule. `distance` is the largest
 difference, over the training houses, between the log price at the loop's end and at the optimum, which is known. Loops
-take turns, so that a busy machine slows both.
+take turns, so that a busy machine slows both; seconds are medians over the turns.
 """
 
 import argparse
 import dataclasses
 import math
+import statistics
 import tempfile
 import time
 from pathlib import Path
@@ -19,6 +20,7 @@ import accelerate
 import numpy as np
 import torch
 from accelerate import Accelerator
+from rows import add_machine, add_row
 from torch.utils.data import DataLoader, TensorDataset
 
 from accelerate_projects.houses import robust
@@ -41,8 +43,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", default="sample", help="`sample` or a path")
     parser.add_argument("--passes", type=int, nargs="+", default=[30, 100, 300, 1000], help="over the training houses")
+    parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--penalty", type=float, default=20.0)
-    parser.add_argument("--trials", type=int, default=20, help="of the search")
+    parser.add_argument("--trials", type=int, default=20, help="of the search; 0 leaves it out")
     arguments = parser.parse_args()
     config = Config(data=arguments.data, penalty=arguments.penalty, epochs=1, checkpoint_seconds=3600.0)
     data = houses.load(config.data, seed=config.seed)
@@ -54,20 +57,32 @@ def main() -> None:
         f"{len(columns):,} houses, {columns.shape[1]} columns; torch {torch.__version__}, accelerate"
         f" {accelerate.__version__}, threads: {torch.get_num_threads()}"
     )
+    add_machine("cpu", torch.get_num_threads(), ["torch", "accelerate"], {})
     print(f"{'loop':12}{'passes':>8}{'steps':>8}{'steps/s':>10}{'seconds':>10}{'distance':>12}")
     for passes in arguments.passes:
         ours = dataclasses.replace(config, passes=passes)
-        for name, loop in (("ours", our_loop), ("textbook", textbook_loop)):
-            model, steps, seconds = loop(ours, preprocessor, data, columns, log_prices)
+        loops = {"ours": our_loop, "textbook": textbook_loop}
+        times: dict[str, list[float]] = {name: [] for name in loops}
+        ends: dict[str, tuple[LinearRegression, int]] = {}  # alike in each turn
+        for _ in range(arguments.turns):
+            for name, loop in loops.items():
+                model, steps, seconds = loop(ours, preprocessor, data, columns, log_prices)
+                ends[name] = model, steps
+                times[name].append(seconds)
+        for name, (model, steps) in ends.items():
             with torch.inference_mode():
                 predicted = model(torch.tensor(columns, dtype=torch.float32)).double().numpy()
             distance = np.abs(predicted - optimum).max()
+            seconds = statistics.median(times[name])
             rate = steps / seconds
             print(f"{name:12}{passes:8,}{steps:8,}{rate:10,.0f}{seconds:10.2f}{distance:12.2e}", flush=True)
-    start = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder:
-        search(config, TuneOptions(trials=arguments.trials, runs_dir=Path(folder)))
-    print(f"search: {60 * arguments.trials / (time.perf_counter() - start):.0f} trials a minute, one process")
+            rates = [passes * len(columns) / each for each in times[name]]
+            add_row("accelerate-houses", name, name, rates, "houses/s", case=f"{passes} passes")
+    if arguments.trials:
+        start = time.perf_counter()
+        with tempfile.TemporaryDirectory() as folder:
+            search(config, TuneOptions(trials=arguments.trials, runs_dir=Path(folder)))
+        print(f"search: {60 * arguments.trials / (time.perf_counter() - start):.0f} trials a minute, one process")
 
 
 def our_loop(

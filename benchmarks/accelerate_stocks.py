@@ -26,6 +26,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from accelerate import Accelerator
+from rows import add_machine, add_row
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torch_peak import matrix_peak
@@ -66,6 +67,7 @@ def main() -> None:
         f" of {config.lookback} days; torch {torch.__version__}, accelerate {accelerate.__version__},"
         f" {torch.get_num_threads()} thread, peak {peak / 1e9:.0f} GFLOP/s"
     )
+    add_machine("cpu", torch.get_num_threads(), ["torch", "accelerate"], {"fp32": peak})
     loops: dict[str, Loop] = {"ours, as in a run": ours, "the same, bare": bare, "textbook Accelerate": textbook}
     seconds: dict[str, list[float]] = {name: [] for name in loops}
     for _ in range(arguments.turns):
@@ -77,6 +79,8 @@ def main() -> None:
         days = config.batch_size * (1 if name.startswith("textbook") else config.lookback)
         share = training_flops(config, len(data.features)) * config.batch_size * config.lookback / step / peak
         print(f"{name:22}{1e3 * step:9.2f}{1 / step:9.0f}{days / step:12,.0f}{share:9.1%}")
+        kind = {ours: "ours", textbook: "textbook"}.get(loops[name], "other")
+        add_row("accelerate-stocks", name, kind, [days / each for each in times], "days/s", of_peak=share)
     for workers in (1, 2) if arguments.trials else ():
         print(f"search by {workers} process(es): {search(arguments.trials, workers):.1f} trials a minute")
 

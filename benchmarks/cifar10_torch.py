@@ -1,17 +1,20 @@
 """How fast PyTorch trains the network of flax-cifar10's `cpu` preset, beside `benchmarks/flax_cifar10.py`.
 
-    python benchmarks/cifar10_torch.py [--steps N] [--batch-size N]
+    python benchmarks/cifar10_torch.py [--steps N] [--turns N] [--batch-size N]
 
 The layers are the same (a 2 x 2 stem with 24 features that does not learn, three blocks of 64, 256 and 256), images are
-channels_last, the optimizer is SGD with Nesterov momentum, and the images are random and not augmented.
+channels_last, the optimizer is SGD with Nesterov momentum, and the images are random and not augmented. Rates are
+medians over the turns.
 """
 
 import argparse
 import resource
+import statistics
 import time
 from contextlib import nullcontext
 
 import torch
+from rows import add_machine, add_row
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -48,8 +51,8 @@ class Network(nn.Module):
         return self.classifier(self.blocks(features).amax((2, 3)))
 
 
-def images_per_second(precision: str, steps: int, batch_size: int) -> float:
-    """Of forward pass, backward pass and update, after one step to warm up."""
+def images_per_second(precision: str, steps: int, turns: int, batch_size: int) -> list[float]:
+    """Of forward pass, backward pass and update, in each turn, after one step to warm up."""
     torch.manual_seed(0)
     model = Network().to(memory_format=torch.channels_last)
     learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
@@ -65,22 +68,30 @@ def images_per_second(precision: str, steps: int, batch_size: int) -> float:
         optimizer.step()
 
     step()
-    start = time.perf_counter()
-    for _ in range(steps):
-        step()
-    return steps * batch_size / (time.perf_counter() - start)
+    rates = []
+    for _ in range(turns):
+        start = time.perf_counter()
+        for _ in range(steps):
+            step()
+        rates.append(steps * batch_size / (time.perf_counter() - start))
+    return rates
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=2, help="timed steps of each row")
+    parser.add_argument("--steps", type=int, default=2, help="timed steps of each row and turn")
+    parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--batch-size", type=int, default=500)
     arguments = parser.parse_args()
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, batches of {arguments.batch_size}")
+    add_machine("cpu", torch.get_num_threads(), ["torch"], {})
     for precision in ("bf16", "fp32"):  # fp32 last: it needs the most memory, and the peak never falls
-        rate = images_per_second(precision, arguments.steps, arguments.batch_size)
+        rates = images_per_second(precision, arguments.steps, arguments.turns, arguments.batch_size)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # kilobytes on Linux
+        rate = statistics.median(rates)
         print(f"channels_last, SGD, {precision}: {rate:.0f} images/s, peak memory {peak / 1e6:.0f} MB", flush=True)
+        loop = "PyTorch, channels_last, SGD, not augmented"
+        add_row("flax-cifar10", loop, "other", rates, "images/s", precision=precision)
 
 
 if __name__ == "__main__":

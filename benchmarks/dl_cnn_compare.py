@@ -22,6 +22,7 @@ from itertools import chain, repeat
 import numpy as np
 import torch
 import torch.nn.functional as F
+from rows import add_machine, add_row
 from torch import Tensor
 from torch.func import functional_call, stack_module_state, vmap
 from torch.utils.data import DataLoader, Dataset
@@ -36,6 +37,7 @@ from dl_architectures.cnn_compare.networks.classifier import Classifier
 from dl_shared.data.image_sets import Split
 
 WARM_UP, SEEDS, CROP = 2, 3, 4
+KINDS = {"ours": "ours", "ours, compiled": "ours", "textbook": "textbook"}
 NORMALISE = Normalisation([127.0] * 3, [64.0] * 3, DEVICE)
 
 
@@ -159,6 +161,7 @@ def main() -> None:
     threads = f", {torch.get_num_threads()} threads" if DEVICE.type == "cpu" else ""
     print(f"{DEVICE}{threads}, torch {torch.__version__}; peak in GFLOP/s: {found}")
     print(f"batches of {arguments.batch_size}; images/s")
+    add_machine(DEVICE.type, torch.get_num_threads(), ["torch"], peaks)
     print(f"{'':12}{'':22}{'images/s':>10}{'of peak':>9}{'to textbook':>13}{'first, s':>9}")
     for name in arguments.architectures:
         loops = {
@@ -180,9 +183,13 @@ def main() -> None:
         # Backward costs about twice what forward costs.
         flops = 3 * count_flops(make_network(name, channels=3, classes=10).to(DEVICE), split.images[:1], NORMALISE)
         for loop, rate in medians.items():
-            share = rate * flops / peaks[loops[loop][1].precision]
+            precision = loops[loop][1].precision
+            share = rate * flops / peaks[precision]
             ratio = rate / medians["textbook, fp32"]
             print(f"{name:12}{loop:22}{rate:10,.0f}{share:9.1%}{ratio:13.2f}{firsts[loop]:9.1f}", flush=True)
+            title = loop.replace(f", {precision}", "")
+            described = {"case": name, "precision": precision, "of_peak": share}
+            add_row("dl-cnn-compare", title, KINDS.get(title, "other"), rates[loop], "images/s", **described)
 
 
 if __name__ == "__main__":

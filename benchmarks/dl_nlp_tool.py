@@ -22,6 +22,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, get_args
 
+from rows import add_machine, add_row
+
 from dl_architectures.nlp import answers, names, requests
 from dl_architectures.nlp.api import Model
 from dl_architectures.nlp.tool import LocalTool
@@ -140,25 +142,25 @@ def textbook(task: names.Task, folder: Path) -> Callable[[], Ask] | None:
     return ways.get(task)
 
 
-def timed(work: Callable[[int], Any], count: int) -> float:
-    """The median of the seconds that `work` takes."""
+def timed(work: Callable[[int], Any], count: int) -> list[float]:
+    """Seconds that `work` takes, each time."""
     seconds = []
     for number in range(count):
         start = time.perf_counter()
         work(number)
         seconds.append(time.perf_counter() - start)
-    return statistics.median(seconds)
+    return seconds
 
 
-def beside(task: names.Task, folder: Path | None, count: int) -> tuple[float | None, float | None]:
-    """Seconds of the textbook way: loaded for each question, and loaded once; None where it has none."""
+def beside(task: names.Task, folder: Path | None, count: int) -> dict[str, list[float]]:
+    """Seconds of the textbook way: `anew`, loaded for each question, and `pipeline`, loaded once; if it has one."""
     load = None if folder is None else textbook(task, folder)
     if load is None:
-        return None, None
+        return {}
     anew = timed(lambda number: load()(request(task, number)), count)
     kept = load()
     kept(request(task, 0))
-    return anew, timed(lambda number: kept(request(task, number)), count)
+    return {"anew": anew, "pipeline": timed(lambda number: kept(request(task, number)), count)}
 
 
 def resident() -> float:
@@ -195,14 +197,19 @@ def rows(tool: LocalTool, chosen: dict[names.Task, Model], most: int) -> Iterato
         count = max(2, most // 10) if task in ("generate", "chat", "image") else most
         pieces, whole = warm(tool, task, model.id, count)
         folder = Path(model.id) if model.source == "folder" else FOLDERS.get(model.id)
+        others = beside(task, folder, min(TEXTBOOK, count))
+        anew, pipeline = (statistics.median(others[way]) if others else None for way in ("anew", "pipeline"))
         times = (cold, statistics.median(pieces) or None, statistics.median(whole),
-                 statistics.quantiles(whole, n=20, method="inclusive")[-1],
-                 *beside(task, folder, min(TEXTBOOK, count)))  # fmt: skip
+                 statistics.quantiles(whole, n=20, method="inclusive")[-1], anew, pipeline)  # fmt: skip
         cells = "".join(
             f"{'-' if seconds is None else f'{1000 * seconds:,.1f}':>{width}}"
             for seconds, width in zip(times, (10, 10, 10, 11, 10, 10), strict=True)
         )
         yield f"{task:12}{cells}  {count} answers, {model.title}"
+        kinds = {"ours, warm": "ours", "anew": "textbook", "pipeline": "other"}
+        for way, times_of_way in ({"ours, warm": whole} | others).items():
+            rates = [1 / seconds for seconds in times_of_way]
+            add_row("dl-nlp-tool", way, kinds[way], rates, "answers/s", case=task)
 
 
 def main() -> None:
@@ -228,6 +235,7 @@ def main() -> None:
     if not chosen:
         return
     print(f"threads: {arguments.threads}; torch {version('torch')}; {TOKENS} tokens a text, {STEPS} steps a picture")
+    add_machine("cpu", arguments.threads, ["torch", "transformers"], {})
     for line in rows(tool, chosen, arguments.answers):
         print(line, flush=True)
     held = in_new_process(memory, {task: model.id for task, model in chosen.items()}, arguments.requests)

@@ -4,17 +4,19 @@
 
 The textbook loop is the one of most tutorials: every target position embeds its symbol, projects the encoder's outputs
 to attention keys again and applies the output layer on its own; batches mix all lengths; the optimizer loops over the
-parameters. Both loops are timed in turns, so that a busy machine slows both.
+parameters. Both loops are timed in turns of a second, so that a busy machine slows both; rates are medians over these.
 """
 
 import argparse
 import dataclasses
+import statistics
 import time
 from collections.abc import Callable
 from itertools import cycle
 
 import numpy as np
 import torch
+from rows import add_machine, add_row
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -74,18 +76,18 @@ def make_loops(config: Config) -> dict[str, Callable[[], int]]:
     return {"our loop": our_update, "textbook loop": textbook_update}
 
 
-def measure(loops: dict[str, Callable[[], int]], seconds: float) -> dict[str, float]:
+def measure(loops: dict[str, Callable[[], int]], turns: int) -> dict[str, list[float]]:
     """Sequences per second of each loop, a second at a time in turns."""
-    sequences, spent = dict.fromkeys(loops, 0), dict.fromkeys(loops, 0.0)
+    rates: dict[str, list[float]] = {name: [] for name in loops}
     for update in loops.values():
         update()
-    while min(spent.values()) < seconds:
+    for _ in range(turns):
         for name, update in loops.items():
-            start = time.perf_counter()
-            while time.perf_counter() - start < 1:
-                sequences[name] += update()
-            spent[name] += time.perf_counter() - start
-    return {name: sequences[name] / spent[name] for name in loops}
+            sequences, start = 0, time.perf_counter()
+            while (seconds := time.perf_counter() - start) < 1:
+                sequences += update()
+            rates[name].append(sequences / seconds)
+    return rates
 
 
 def flops_per_sequence(update: Callable[[], int], updates: int = 20) -> float:
@@ -111,15 +113,20 @@ def main() -> None:
     parser.add_argument("--attention", default="location", choices=("location", "bahdanau", "luong"))
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--seconds", type=float, default=5.0, help="for each loop")
+    parser.add_argument("--seconds", type=int, default=5, help="for each loop")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     config = dataclasses.replace(PRESETS["full"], attention=options.attention, batch_size=options.batch_size)
     loops = make_loops(config)
-    rates = measure(loops, options.seconds)
+    measured = measure(loops, options.seconds)
+    rates = {name: statistics.median(found) for name, found in measured.items()}
     peak, flops = peak_flops(), flops_per_sequence(loops["our loop"])
     print(f"{options.attention} attention, batches of {options.batch_size}, threads: {options.threads}")
+    add_machine("cpu", options.threads, ["torch"], {"fp32": peak})
     for name, rate in rates.items():
+        kind = {"our loop": "ours", "textbook loop": "textbook"}[name]
+        described = {"case": options.attention, "of_peak": rate * flops / peak if kind == "ours" else None}
+        add_row("dl-seq2seq", name, kind, measured[name], "sequences/s", **described)
         print(f"{name:14}{rate:8,.0f} sequences/s   {rate / rates['textbook loop']:.2f} x the textbook loop")
     print(f"matrix-product peak {peak / 1e9:.0f} GFLOP/s; our loop makes use of {rates['our loop'] * flops / peak:.0%}")
     print(f"({flops / 1e6:.1f} MFLOP a sequence, forward and backward, matrix products alone)")

@@ -1,25 +1,28 @@
 """How fast flax-cifar10 trains, beside the textbook Flax loop, on whatever device JAX finds.
 
-    python benchmarks/flax_cifar10.py [--steps N] [--batch-size N] [--only NAME]
+    python benchmarks/flax_cifar10.py [--steps N] [--turns N] [--batch-size N] [--only NAME]
 
 The network is that of the `cpu` preset. Each row runs in a process of its own, so that its peak of memory is its own,
-and is timed after its compilation. The textbook's loop calls `nnx.jit` once a batch of images that lie features last,
-augmented by NumPy and sent as float32; ours makes all its steps in one call on bytes that lie on the device.
-`benchmarks/cifar10_torch.py` trains the same network in PyTorch. The last column is the share of the rate at which the
-same device multiplies two large matrices in that number format.
+and is timed after its compilation; rates are medians over the turns. The textbook's loop calls `nnx.jit` once a batch
+of images that lie features last, augmented by NumPy and sent as float32; ours makes all its steps in one call on bytes
+that lie on the device. `benchmarks/cifar10_torch.py` trains the same network in PyTorch. The last column is the share
+of the rate at which the same device multiplies two large matrices in that number format.
 """
 
 import argparse
+import statistics
 import subprocess
 import sys
 import time
 from dataclasses import replace
+from typing import Any
 
 import jax
 import numpy as np
 import optax
 from flax import nnx
-from jax_machine import machine_line, matrix_peak, process_peak_memory, time_steps
+from jax_machine import machine_line, matrix_peak, process_peak_memory, time_calls, time_steps
+from rows import add_row
 
 from flax_projects.cifar10.augment import MEAN, STD
 from flax_projects.cifar10.config import PRESETS, SIDE, Config
@@ -41,12 +44,13 @@ ROWS = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=2, help="timed steps of each row")
+    parser.add_argument("--steps", type=int, default=2, help="timed steps of each row and turn")
+    parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--batch-size", type=int, default=PRESETS["cpu"].batch_size)
     parser.add_argument("--only", choices=list(ROWS), help="one row, in this process")
     arguments = parser.parse_args()
     if arguments.only:
-        print(row(arguments.only, arguments.steps, arguments.batch_size), flush=True)
+        print(row(arguments.only, arguments.steps, arguments.turns, arguments.batch_size), flush=True)
         return
     gigaflops = training_flops(PRESETS["cpu"]) / 1e9
     print(f"{machine_line()}; batches of {arguments.batch_size}, {gigaflops:.2f} GFLOP an image, forward and backward")
@@ -58,24 +62,26 @@ def main() -> None:
         subprocess.run([sys.executable, __file__, *sys.argv[1:], "--only", name], check=True)
 
 
-def row(name: str, steps: int, batch_size: int) -> str:
-    """One line of the table."""
+def row(name: str, steps: int, turns: int, batch_size: int) -> str:
+    """Measure one line of the table, and add it to that of all benchmarks."""
     convolve, options = ROWS[name]
     config = replace(PRESETS["cpu"], batch_size=batch_size, **options)
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, size=(4 * batch_size, SIDE, SIDE, 3)).astype(np.uint8)
     labels = rng.integers(0, 10, size=len(images)).astype(np.int32)
     if convolve == "textbook":
-        seconds, rate = textbook(config, images, labels, steps)
+        kind, (seconds, rates) = "textbook", textbook(config, images, labels, steps, turns)
     else:
-        seconds, rate = ours(config, convolve, images, labels, steps)
-    memory = process_peak_memory()
+        kind, (seconds, rates) = "ours", ours(config, convolve, images, labels, steps, turns)
+    memory, rate = process_peak_memory(), statistics.median(rates)
     share = rate * training_flops(config) / matrix_peak(config.precision)
+    described = {"precision": config.precision, "of_peak": share}
+    add_row("flax-cifar10", name.rpartition(", ")[0], kind, rates, "images/s", **described)
     return f"{name:38}{seconds:10.1f}{rate:10.0f}{share:9.1%}{memory / 1e6:11.0f}"
 
 
-def ours(config: Config, convolve, images, labels, steps: int) -> tuple[float, float]:
-    """Seconds to compile, and images per second of many steps in one call."""
+def ours(config: Config, convolve, images, labels, steps: int, turns: int) -> tuple[float, list[float]]:
+    """Seconds to compile, and images per second of many steps in one call, each turn."""
     mesh = data_mesh("auto", config.batch_size)
     noise = np.random.default_rng(0).normal(size=(100, SIDE, SIDE, 3)).astype(np.float32)
     filters = whitening_filters(noise, 2 * config.stem_stride)
@@ -87,10 +93,15 @@ def ours(config: Config, convolve, images, labels, steps: int) -> tuple[float, f
     start = time.perf_counter()
     program = train_steps.lower(state, *data, np.int32(0), np.int32(1)).compile()
     compile_seconds = time.perf_counter() - start
-    state = jax.block_until_ready(program(state, *data, np.int32(0), np.int32(1)))
-    start = time.perf_counter()
-    jax.block_until_ready(program(state, *data, np.int32(1), np.int32(1 + steps)))
-    return compile_seconds, steps * config.batch_size / (time.perf_counter() - start)
+    state = program(state, *data, np.int32(0), np.int32(1))
+
+    def some_steps() -> Any:
+        nonlocal state  # a call gives up the state that it is given
+        state = program(state, *data, np.int32(1), np.int32(1 + steps))
+        return state
+
+    jax.block_until_ready(state)
+    return compile_seconds, [steps * config.batch_size / seconds for seconds in time_calls(some_steps, turns)]
 
 
 class TextbookNetwork(nnx.Module):
@@ -118,7 +129,7 @@ class TextbookNetwork(nnx.Module):
         return self.classifier(features.max(axis=(1, 2)))
 
 
-def textbook(config: Config, images, labels, steps: int) -> tuple[float, float]:
+def textbook(config: Config, images, labels, steps: int, turns: int) -> tuple[float, list[float]]:
     """The loop of the Flax tutorials: one jitted call a batch, its data made on the host."""
     model = TextbookNetwork(config, rngs=nnx.Rngs(0))
     optimizer = nnx.Optimizer(model, optax.sgd(0.01, momentum=0.9, nesterov=True), wrt=nnx.Param)
@@ -137,8 +148,8 @@ def textbook(config: Config, images, labels, steps: int) -> tuple[float, float]:
         rows = rng.choice(len(images), config.batch_size, replace=False)
         return train_step(model, optimizer, augmented(images[rows], config.crop, rng), labels[rows])
 
-    compile_seconds, step_seconds = time_steps(one_step, steps)
-    return compile_seconds, config.batch_size / step_seconds
+    compile_seconds, step_seconds = time_steps(one_step, steps, turns)
+    return compile_seconds, [config.batch_size / seconds for seconds in step_seconds]
 
 
 def augmented(images: np.ndarray, crop: int, rng: np.random.Generator) -> np.ndarray:

@@ -1,25 +1,29 @@
 """How fast flax-shakespeare trains, beside the textbook Flax loop on the same cells, on whatever device JAX finds.
 
-    python benchmarks/flax_shakespeare.py [--steps N] [--batch-size N] [--segment N] [--width N] [--layers N]
+    python benchmarks/flax_shakespeare.py [--steps N] [--turns N] [--batch-size N] [--segment N] [--width N] ...
 
-Each row is timed after its compilation, in a process of its own, so that its memory is its own too. The textbook's loop
-is `nnx.RNN` over `nnx.OptimizedLSTMCell` or `nnx.GRUCell`, one `nnx.jit` call a step; ours makes all its steps in one
-call. The last column is the share of the rate at which the device multiplies two large matrices in that number format.
-Before that, one product and its two gradients: by plain autodiff, and by `products.py`.
+Each row is timed after its compilation, in a process of its own, so that its memory is its own too; rates are medians
+over the turns. The textbook's loop is `nnx.RNN` over `nnx.OptimizedLSTMCell` or `nnx.GRUCell`, one `nnx.jit` call a
+step; ours makes all its steps in one call. The last column is the share of the rate at which the device multiplies two
+large matrices in that number format. Before that, one product and its two gradients: by plain autodiff, and by
+`products.py`.
 """
 
 import argparse
 import json
+import statistics
 import subprocess
 import sys
 import time
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 from flax import nnx
-from jax_machine import PRECISIONS, machine_line, matrix_peak, process_peak_memory, time_steps
+from jax_machine import PRECISIONS, machine_line, matrix_peak, process_peak_memory, time_calls, time_steps
+from rows import add_row
 
 from flax_projects.devices import data_mesh, whole
 from flax_projects.shakespeare.config import MODELS, Config
@@ -33,7 +37,8 @@ CELLS = {"lstm": nnx.OptimizedLSTMCell, "gru": nnx.GRUCell}
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=5, help="timed steps of each row")
+    parser.add_argument("--steps", type=int, default=5, help="timed steps of each row and turn")
+    parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--segment", type=int, default=64)
     parser.add_argument("--width", type=int, default=512)
@@ -62,14 +67,18 @@ def measured(arguments: argparse.Namespace) -> None:
     sizes = {key: getattr(arguments, key) for key in ("batch_size", "segment", "width", "layers")}
     config = Config(model=name, precision=precision, dropout=0.0, **sizes)
     measure = ours if loop == "our loop" else textbook
-    compile_seconds, rate, parameters = measure(config, arguments.steps)
+    compile_seconds, rates, parameters = measure(config, arguments.steps, arguments.turns)
+    rate = statistics.median(rates)
     share = 6 * rate * (parameters - VOCAB * config.width) / matrix_peak(precision)  # the embedding multiplies nothing
+    kind = "ours" if loop == "our loop" else "textbook"
+    described = {"case": name, "precision": precision, "of_peak": share}
+    add_row("flax-shakespeare", loop, kind, rates, "characters/s", **described)
     memory = process_peak_memory() / 1e6
     print(f"{f'{loop}, {name}':32}{precision:8}{compile_seconds:10.1f}{rate:14,.0f}{memory:9,.0f}{share:9.1%}")
 
 
-def ours(config: Config, steps: int) -> tuple[float, float, int]:
-    """Seconds to compile, characters per second of many steps in one call, and parameters."""
+def ours(config: Config, steps: int, turns: int) -> tuple[float, list[float], int]:
+    """Seconds to compile, characters per second of many steps in one call, each turn, and parameters."""
     mesh = data_mesh("auto", config.batch_size, 1)
     model = make_model(config, VOCAB)
     parameters = count(model)
@@ -79,10 +88,16 @@ def ours(config: Config, steps: int) -> tuple[float, float, int]:
     start = time.perf_counter()
     compiled = program.lower(state, text, np.int32(0), np.int32(1)).compile()
     compile_seconds = time.perf_counter() - start
-    state = jax.block_until_ready(compiled(state, text, np.int32(0), np.int32(1)))
-    start = time.perf_counter()
-    jax.block_until_ready(compiled(state, text, np.int32(1), np.int32(1 + steps)))
-    return compile_seconds, steps * config.batch_size * config.segment / (time.perf_counter() - start), parameters
+    state = compiled(state, text, np.int32(0), np.int32(1))
+
+    def some_steps() -> Any:
+        nonlocal state  # a call gives up the state that it is given
+        state = compiled(state, text, np.int32(1), np.int32(1 + steps))
+        return state
+
+    jax.block_until_ready(state)
+    characters = steps * config.batch_size * config.segment
+    return compile_seconds, [characters / seconds for seconds in time_calls(some_steps, turns)], parameters
 
 
 class Textbook(nnx.Module):
@@ -105,7 +120,7 @@ class Textbook(nnx.Module):
         return self.classifier(features), after
 
 
-def textbook(config: Config, steps: int) -> tuple[float, float, int]:
+def textbook(config: Config, steps: int, turns: int) -> tuple[float, list[float], int]:
     """The same of the loop of the Flax tutorials: one jitted call a step, its batch made on the host."""
     model = Textbook(config, nnx.Rngs(0))
     optimizer = nnx.Optimizer(model, optax.adamw(config.learning_rate), wrt=nnx.Param)
@@ -127,8 +142,9 @@ def textbook(config: Config, steps: int) -> tuple[float, float, int]:
         loss, carries = train_step(model, optimizer, text, carries)
         return loss
 
-    compile_seconds, step_seconds = time_steps(one_step, steps)
-    return compile_seconds, config.batch_size * config.segment / step_seconds, count(model)
+    compile_seconds, step_seconds = time_steps(one_step, steps, turns)
+    characters = config.batch_size * config.segment
+    return compile_seconds, [characters / seconds for seconds in step_seconds], count(model)
 
 
 def random_text(config: Config, steps: int) -> np.ndarray:

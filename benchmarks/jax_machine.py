@@ -4,6 +4,7 @@ python benchmarks/jax_machine.py
 """
 
 import resource
+import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from rows import add_machine
 
 PRECISIONS = {"fp32": jnp.float32, "bf16": jnp.bfloat16}
 
@@ -25,30 +27,36 @@ def matrix_peak(precision: str, size: int = 2048) -> float:
     matrix = jnp.ones((size, size), PRECISIONS[precision])
     product = jax.jit(lambda a: jnp.matmul(a, a, preferred_element_type=jnp.float32))
     product(matrix).block_until_ready()
+    return 2 * size**3 / min(time_calls(lambda: product(matrix), 10))
+
+
+def time_calls(work: Callable[[], Any], calls: int) -> list[float]:
+    """Seconds that each call takes, until the arrays that it returns are there."""
     seconds = []
-    for _ in range(10):
+    for _ in range(calls):
         start = time.perf_counter()
-        product(matrix).block_until_ready()
+        jax.block_until_ready(work())
         seconds.append(time.perf_counter() - start)
-    return 2 * size**3 / min(seconds)
+    return seconds
 
 
-def time_steps(one_step: Callable[[], Any], steps: int) -> tuple[float, float]:
-    """Seconds that a jitted call takes to compile, and a step after that, for a loop that calls it once a step.
+def time_steps(one_step: Callable[[], Any], steps: int, turns: int) -> tuple[float, list[float]]:
+    """Seconds that a jitted call takes to compile, and a step in each turn, for a loop that calls it once a step.
 
     Args:
         one_step: makes a step, and returns arrays that are there when it is done.
-        steps: to time, after the first.
+        steps: to time in a turn, after the first of all.
+        turns: how often to time them.
     """
-    start = time.perf_counter()
-    jax.block_until_ready(one_step())
-    first_seconds = time.perf_counter() - start
-    start = time.perf_counter()
-    for _ in range(steps):
-        arrays = one_step()
-    jax.block_until_ready(arrays)
-    seconds = (time.perf_counter() - start) / steps
-    return first_seconds - seconds, seconds
+
+    def some_steps() -> Any:
+        for _ in range(steps):
+            arrays = one_step()
+        return arrays
+
+    [first_seconds] = time_calls(one_step, 1)
+    seconds = [turn / steps for turn in time_calls(some_steps, turns)]
+    return first_seconds - statistics.median(seconds), seconds
 
 
 def process_peak_memory() -> int:
@@ -64,9 +72,12 @@ def process_peak_memory() -> int:
 
 
 def machine_line() -> str:
-    """The device, the version of JAX and the two peaks, for the head of a table."""
-    peaks = ", ".join(f"{name} {matrix_peak(name) / 1e9:.0f}" for name in PRECISIONS)
-    return f"{jax.devices()[0].device_kind}, jax {jax.__version__}, matrix product in GFLOP/s: {peaks}"
+    """The device, the version of JAX and the two peaks, for the head of a table and for that of all benchmarks."""
+    peaks = {name: matrix_peak(name) for name in PRECISIONS}
+    device = jax.devices()[0].device_kind
+    add_machine(device, None, ["jax", "flax"], peaks)
+    found = ", ".join(f"{name} {peak / 1e9:.0f}" for name, peak in peaks.items())
+    return f"{device}, jax {jax.__version__}, matrix product in GFLOP/s: {found}"
 
 
 if __name__ == "__main__":

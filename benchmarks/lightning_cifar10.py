@@ -21,6 +21,7 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
+from rows import add_row
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
@@ -72,6 +73,10 @@ def main() -> None:
         precision, rate = rows[name][1].precision, config.batch_size / median
         share, ratio = rate * flops / peaks[precision], median / medians["bare loop"]
         print(f"{name:24}{precision:8}{rate:10.0f}{share:9.1%}{ratio:9.3f}", flush=True)
+        rates = [config.batch_size / each for each in seconds[name]]
+        kind = {trainer: "ours", textbook: "textbook"}.get(rows[name][0], "other")
+        described = {"precision": precision, "of_peak": share}
+        add_row("lightning-cifar10", name.removesuffix(", fp32"), kind, rates, "images/s", **described)
 
     tiny = dataclasses.replace(config, widths=(8,), stem_stride=2, batch_size=16, precision="fp32")
     few = noise(tiny, 100)

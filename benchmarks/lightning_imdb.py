@@ -21,6 +21,7 @@ import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
 from pytorch_lightning.callbacks import Callback
+from rows import add_row
 from torch import nn
 from torch_machine import DEVICE, DTYPES, Clock, machine_line, matrix_peak
 
@@ -36,6 +37,7 @@ from lightning_projects.imdb.optimizer import make_optimizer, share_of_peak
 from lightning_projects.imdb.train import make_module, train
 
 WARM_UP = 2
+KINDS = {"Trainer, as in a run": "ours", "Trainer, fp32": "ours", "Trainer, padded to the maximum": "textbook"}
 
 
 class ReviewClock(Clock):
@@ -90,8 +92,12 @@ def main() -> None:
     padded = statistics.median(rate for rate, _ in measured["Trainer, padded to the maximum"])
     for name, rates in measured.items():
         samples, positions = (statistics.median(column) for column in zip(*rates, strict=True))
-        share = positions * flops / peaks[variants[name][1].precision]
+        config = variants[name][1]
+        share = positions * flops / peaks[config.precision]
         print(f"{name:32}{samples:10.1f}{samples / padded:11.2f}{share:9.1%}", flush=True)
+        loop, reviews = name.removesuffix(", fp32"), [rate for rate, _ in rates]
+        described = {"precision": config.precision, "of_peak": share}
+        add_row("lightning-imdb", loop, KINDS.get(name, "other"), reviews, "reviews/s", **described)
     if arguments.f1:
         for kind in ("length", "padded"):
             print(f"{kind}: {trained_to_the_end(dataclasses.replace(base, batches=kind))}", flush=True)

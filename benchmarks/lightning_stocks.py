@@ -22,6 +22,7 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
+from rows import add_row
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torch_machine import DEVICE, DTYPES, Clock, machine_line, matrix_peak
@@ -75,6 +76,9 @@ def main() -> None:
         share = config.batch_size * config.lookback * flops / step / peaks[precision]
         ratio = step / statistics.median(seconds["bare loop", precision])
         print(f"{name:22}{precision:8}{1e3 * step:9.2f}{1 / step:9.0f}{days / step:11,.0f}{share:9.1%}{ratio:9.2f}")
+        kind = {"Trainer, as in a run": "ours", "textbook Lightning": "textbook"}.get(name, "other")
+        described = {"precision": precision, "of_peak": share}
+        add_row("lightning-stocks", name, kind, [days / each for each in times], "days/s", **described)
 
 
 def shortened(data: stocks.Data, config: Config, steps: int) -> stocks.Data:

@@ -10,6 +10,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback
+from rows import add_machine
 from torch_peak import DEVICE, DTYPES, matrix_peak
 
 __all__ = ["DEVICE", "DTYPES", "Clock", "machine_line", "matrix_peak"]
@@ -37,7 +38,8 @@ class Clock(Callback):
 
 
 def machine_line(peaks: dict[str, float]) -> str:
-    """The device, the versions and the peaks, for the head of a table."""
+    """The device, the versions and the peaks, for the head of a table and for that of all benchmarks."""
+    add_machine(DEVICE.type, torch.get_num_threads(), ["torch", "pytorch-lightning"], peaks)
     found = ", ".join(f"{name} {peak / 1e9:.0f}" for name, peak in peaks.items())
     threads = f"{torch.get_num_threads()} threads, " if DEVICE.type == "cpu" else ""
     return f"{DEVICE}, {threads}torch {torch.__version__}, pytorch-lightning {pl.__version__}, peak in GFLOP/s: {found}"

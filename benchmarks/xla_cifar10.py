@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from rows import add_machine, add_row
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 from torch_peak import DTYPES, matrix_peak
@@ -117,16 +118,22 @@ def main() -> None:
     print(
         f"{'':40}{'first s':>9}{'graphs':>8}{'step ms':>9}{'recorded':>10}{'pictures/s':>12}{'of peak':>9}", flush=True
     )
+    add_machine("XLA", torch.get_num_threads(), ["torch", "torch_xla"], peaks)
     for name, options in ROWS.items():
         command = [sys.executable, __file__, *sys.argv[1:], "--only", name]
         row = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
         rate = arguments.batch_size / row["step"]
-        share = rate * flops / peaks[options.get("precision", "fp32")]
+        precision = options.get("precision", "fp32")
+        share = rate * flops / peaks[precision]
         print(
             f"{name:40}{row['first']:9.1f}{row['graphs']:8}{1000 * row['step']:9.0f}{row['recorded']:10.1%}"
             f"{rate:12.0f}{share:9.1%}",
             flush=True,
         )
+        title = name.replace(f", {precision}", "")
+        kind = {"ours on XLA": "ours", "ours eager": "eager"}.get(title, "other")
+        rates = [arguments.batch_size / seconds for seconds in row["steps"]]
+        add_row("xla-cifar10", title, kind, rates, "pictures/s", precision=precision, of_peak=share)
 
 
 def measure(
@@ -137,8 +144,8 @@ def measure(
     eager: bool = False,
     zeros: bool = True,
     on_host: bool = False,
-) -> dict[str, float]:
-    """Seconds of the first steps beyond ordinary ones, of a step, and of recording one as a share of it."""
+) -> dict[str, Any]:
+    """Seconds of the first steps beyond ordinary ones, of each step and of the median one; recording's share of it."""
     device: Any = Timed(Eager(precision) if eager else start_device(replace(config, precision=precision)))
     torch.manual_seed(0)
     pretrained = load_backbone("embedded", NAMES, config.image_size)
@@ -177,6 +184,7 @@ def measure(
         "first": sum(seconds[:WARM_UP]) - WARM_UP * median,
         "graphs": compilations() - graphs,
         "step": median,
+        "steps": seconds[WARM_UP:],
         "recorded": 0.0 if eager else statistics.median(device.seconds[WARM_UP:]) / median,
     }
 

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from rows import add_machine, add_row
 from torch_peak import matrix_peak
 
 from dl_shared.tasks import imdb
@@ -30,6 +31,8 @@ from xla_projects.imdb.model import load_pretrained
 from xla_projects.imdb.optimizer import parameter_groups
 from xla_projects.imdb.train import make_batches, make_train_step
 from xla_projects.optimizer import make_adamw
+
+KINDS = {"XLA, packed": "ours", "XLA, padded": "textbook", "eager, padded": "eager"}
 
 
 class Eager:
@@ -117,8 +120,12 @@ class Loop:
         put = self.device.put
         self.sums = update(self.sums, put(self.rates), *(put(array, split=True) for array in batch))
 
+    def rates(self) -> list[float]:
+        """Reviews per second of each update."""
+        return [reviews / seconds for seconds, reviews in self.rest]
+
     def line(self) -> str:
-        rate = statistics.median(reviews / seconds for seconds, reviews in self.rest)
+        rate = statistics.median(self.rates())
         seconds = statistics.median(seconds for seconds, _ in self.rest)
         compiling = sum(max(0.0, first - seconds) for first in self.first.values())
         recorded = f"{statistics.median(self.recorded):10.1%}" if self.recorded else f"{'':10}"
@@ -146,11 +153,12 @@ def main() -> None:
         frozen=0,
     )
     by_length = dataclasses.replace(config, batches="lengths")
-    data, device = load_reviews(config), start_device(config)
+    data, device, peak = load_reviews(config), start_device(config), matrix_peak("fp32")
     print(
         f"{device.kind}, {torch.get_num_threads()} threads, torch {torch.__version__},"
-        f" matrix product {matrix_peak('fp32') / 1e9:.0f} GFLOP/s"
+        f" matrix product {peak / 1e9:.0f} GFLOP/s"
     )
+    add_machine(device.kind, torch.get_num_threads(), ["torch", "torch_xla"], {"fp32": peak})
     loops = {
         "XLA, packed": Loop(config, data, device),
         "XLA, padded": Loop(config, data, device, padded=True),
@@ -166,6 +174,7 @@ def main() -> None:
     for name, loop in loops.items():
         loop.record()
         print(f"{name:16}{loop.line()}", flush=True)
+        add_row("xla-imdb", name, KINDS.get(name, "other"), loop.rates(), "reviews/s")
     print(f"{compilations()} compilations, the recorded updates included")
 
 

@@ -21,6 +21,9 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+from rows import add_machine, add_row
 
 RATE = 0.1
 COLUMNS = ("first", "compile", "step", "host", "eager")
@@ -47,6 +50,7 @@ def main() -> None:
         f" {platform.machine()}; first and compile in s, the others in ms"
     )
     print(f"{'':10}{'time steps':>11}{''.join(f'{name:>9}' for name in COLUMNS)}{'to eager':>10}")
+    add_machine("XLA", None, ["torch", "torch_xla"], {})
     results = []
     for kind in ("scan", "unrolled"):
         for time_steps in sorted(arguments.time_steps):
@@ -57,14 +61,19 @@ def main() -> None:
                 break
             found = sorted(rows, key=lambda row: row["step"] / row["eager"])[len(rows) // 2]
             found |= {name: min(row[name] for row in rows) for name in ("first", "compile", "host")}
+            repeats = found.pop("repeats")
             results.append({"kind": kind, "time_steps": time_steps, **found})
             figures = "".join(f"{found[name]:9.2f}" for name in COLUMNS)
             print(f"{kind:10}{time_steps:11}{figures}{found['step'] / found['eager']:10.2f}", flush=True)
+            loops = {"LSTM, scan": ("ours", "step"), "LSTM, eager": ("eager", "eager")}
+            for name, (role, times) in loops.items() if kind == "scan" else [("LSTM, unrolled", ("textbook", "step"))]:
+                rates = [1e3 * arguments.batch_size / each for each in repeats[times]]
+                add_row("xla-stocks", name, role, rates, "sequences/s", case=f"{time_steps} time steps")
     if arguments.output:
         arguments.output.write_text(json.dumps(results, indent=1))
 
 
-def in_a_process(kind: str, time_steps: int, limit: float | None) -> dict[str, float] | None:
+def in_a_process(kind: str, time_steps: int, limit: float | None) -> dict[str, Any] | None:
     """The figures of one row, or None if the time was over."""
     command = [sys.executable, __file__, *sys.argv[1:], "--child", kind, "--time-steps", str(time_steps)]
     try:
@@ -74,8 +83,8 @@ def in_a_process(kind: str, time_steps: int, limit: float | None) -> dict[str, f
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def measure(arguments: argparse.Namespace, time_steps: int) -> dict[str, float]:
-    """Seconds of the first update on XLA, and milliseconds of later ones on XLA and on the host."""
+def measure(arguments: argparse.Namespace, time_steps: int) -> dict[str, Any]:
+    """Seconds of the first update on XLA, and milliseconds of later ones on XLA and on the host; `repeats` has each."""
     import torch
     from torch import Tensor, nn
     from torch_xla.debug import metrics
@@ -120,7 +129,8 @@ def measure(arguments: argparse.Namespace, time_steps: int) -> dict[str, float]:
         eager_times.append(seconds(lambda: update(eager, series, targets)))
     assert metrics.metric_data("CompileTime")[0] == 1
     medians = [1e3 * statistics.median(times) for times in (xla_times, recorded[1:], eager_times)]
-    return dict(zip(COLUMNS, (first, compile_seconds, *medians), strict=True))
+    repeats = {"step": [1e3 * each for each in xla_times], "eager": [1e3 * each for each in eager_times]}
+    return dict(zip(COLUMNS, (first, compile_seconds, *medians), strict=True)) | {"repeats": repeats}
 
 
 def seconds(work: Callable[[], None]) -> float:
