@@ -1,4 +1,4 @@
-"""Everything a person or a CI runs: `demo`, `tests`, `lint`, `types`, `kills`, `bench`, `docs`, `build`.
+"""Everything a person or a CI runs: `demo`, `tests`, `lint`, `types`, `kills`, `leaks`, `bench`, `docs`, `build`.
 
 Each package gets an environment of its own, with dl-shared and its one framework in it: frameworks change each other's
 behaviour by being importable. `nox -s "tests(flax)"` runs one package, `nox -s demo -- dl-seq2seq` one project.
@@ -33,6 +33,7 @@ FOLDERS = {
     "xla": "packages/xla-projects",
 }
 FRAMEWORKS = [name for name in FOLDERS if name != "shared"]
+STOCKS = [name for name in FOLDERS if name != "architectures"]  # those with a stock project, and what they share
 BENCHMARKS = {
     "shared": ["text_and_tables"],
     "architectures": ["dl_seq2seq", "dl_cnn_compare", "dl_nlp_tool", "sample_images", "cifar10_torch"],
@@ -106,13 +107,31 @@ def tests(session: nox.Session, package: str) -> None:
     session.run("pytest", f"{FOLDERS[package]}/tests", *options, env={"OMP_NUM_THREADS": "1"})
 
 
+def measure(session: nox.Session, name: str, package: str, *chosen: str, **variables: str) -> None:
+    """Run tests that keep records, and make one table of those of all packages so far: `<name>/<name>.md`."""
+    install(session, package)
+    records = Path(name, package)
+    shutil.rmtree(records, ignore_errors=True)
+    options = ["-n", "2", "--dist", "worksteal", *chosen, *session.posargs]
+    environment = {"DL_RECORDS": str(records.absolute()), "OMP_NUM_THREADS": "1", **variables}
+    try:
+        session.run("pytest", f"{FOLDERS[package]}/tests", *options, env=environment)
+    finally:
+        session.run("python", f"tools/{name}.py", name)
+
+
 @nox.session(default=False)
 @nox.parametrize("package", FRAMEWORKS, ids=FRAMEWORKS)
 def kills(session: nox.Session, package: str) -> None:
-    """Each project killed at 25 random moments and resumed: its run ends as one that was never stopped."""
-    install(session, package)
-    chosen = ["-k", "killed_at_a_random_moment", *session.posargs]
-    session.run("pytest", f"{FOLDERS[package]}/tests", *chosen, env={"DL_KILLS": "25"})
+    """Each project killed at 25 random moments and resumed: its runs end as one that was never stopped."""
+    measure(session, "kills", package, "-k", "killed_at_random_moments", DL_KILLS="25")
+
+
+@nox.session(default=False)
+@nox.parametrize("package", STOCKS, ids=STOCKS)
+def leaks(session: nox.Session, package: str) -> None:
+    """The stock projects see nothing of the future, find a planted signal, and none in a random walk."""
+    measure(session, "leaks", package, "-m", "leak")
 
 
 @nox.session

@@ -15,6 +15,7 @@ from dl_shared.data.splits import chronological
 from dl_shared.sample.prices import make_prices
 from dl_shared.tasks.stocks_data import naive_errors
 
+pytestmark = pytest.mark.leak
 DAYS = 320
 moments = given(last_known=st.integers(100, DAYS - 2), seed=st.integers(0, 2**16))
 few = settings(max_examples=8, deadline=None)

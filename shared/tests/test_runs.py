@@ -14,6 +14,7 @@ from dl_shared.files import atomic_path, fingerprint, read_json, write_json
 from dl_shared.plots.style import figure
 from dl_shared.processes import Follower, start_together
 from dl_shared.progress import progress, say
+from dl_shared.report import write_page
 from dl_shared.runs import Run, find_run, read_history, read_summary
 
 
@@ -54,6 +55,30 @@ def test_a_failed_run_says_why_and_can_be_resumed(tmp_path):
         assert again.resumed
     assert read_summary(run.path)["status"] == "finished"
     assert read_summary(run.path)["error"] is None
+
+
+def test_what_a_killed_process_was_writing_is_gone_once_the_run_is_resumed(tmp_path):
+    with pytest.raises(KeyboardInterrupt), start(tmp_path) as run:
+        raise KeyboardInterrupt
+    litter = [run.path / name for name in (".summary.0123abcd.json", "checkpoints/.last.89abcdef.safetensors")]
+    kept = [run.path / name for name in (".note", "plots/.hidden.png", "checkpoints/last.89abcdef.ckpt")]
+    for file in (*litter, *kept):
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("half")
+    with start(tmp_path, resume=run.path):
+        pass
+    assert not any(file.exists() for file in litter)
+    assert all(file.exists() for file in kept)
+
+
+def test_a_run_is_finished_only_once_its_page_says_so(tmp_path, monkeypatch):
+    """A kill between the two leaves a run that can be resumed."""
+    pages = []
+    with start(tmp_path) as run:
+        page = write_page(run.path)
+        monkeypatch.setattr(run, "_write_summary", lambda: pages.append(page.read_text()))
+    assert len(pages) == 1
+    assert 'class="badge finished"' in pages[0]
 
 
 def test_the_last_run_is_the_last_of_its_verb(tmp_path):

@@ -18,6 +18,7 @@ class Config(TrainConfig):
     width: int = 3
     seconds_per_step: float = 0.0
     ballast: int = 0
+    forgetful: bool = False
 
     def __post_init__(self):
         super().__post_init__()
@@ -33,6 +34,7 @@ PRESETS = {
 
 def train(config, *, runs_dir=None, resume=None):
     from dl_shared.files import read_json, write_json  # here, because NumPy comes with it
+    from dl_shared.report import write_page
 
     options = {"task": "toy", "framework": "none", "primary": "accuracy", "runs_dir": runs_dir, "resume": resume}
     with Run.start("toy", config, **options) as run:
@@ -40,7 +42,10 @@ def train(config, *, runs_dir=None, resume=None):
             raise InputError(f"{config.data} does not exist; try --data sample")
         checkpoint = run.checkpoints / "last.json"
         state = read_json(checkpoint) if checkpoint.exists() else {"step": 0, "total": 0}
+        if run.resumed and config.forgetful:
+            state["total"] = 0
         run.rewind(state["step"])
+        begun = time.monotonic()
         with run.stopping_gracefully():
             for step in range(state["step"] + 1, config.epochs + 1):
                 state = {"step": step, "total": state["total"] + step * config.width}
@@ -53,7 +58,8 @@ def train(config, *, runs_dir=None, resume=None):
                     run.interrupt()
         run.update("metrics", test={"accuracy": 0.9, "accuracy_ci": [0.8, 0.95]}, baseline={"accuracy": 0.5})
         run.update("metrics", optimum={"accuracy": 1.0}, gap_closed=0.8)
-        run.update("cost", total=state["total"])
+        run.update("cost", total=state["total"], train_seconds=time.monotonic() - begun)
+        write_page(run.path)
     return run.path
 
 

@@ -8,15 +8,21 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from accelerate_projects import checkpoints
-from dl_shared import testing
+from dl_shared.testing import training
 
 
-class Training(testing.Training):
+class Training(training.Training):
     package = "accelerate_projects"
-    checkpoint = "last.safetensors"
+    checkpoint = "checkpoints/last.safetensors"
+    imported = (
+        "accelerate_projects.cifar10.train",
+        "accelerate_projects.houses.train",
+        "accelerate_projects.stocks.train",
+    )
 
     def launch(self, runs: Path, processes: int, **more: Any) -> subprocess.Popen[str]:
         """The command in several processes, as `accelerate launch` starts them; `--cpu` would start one only."""
@@ -35,7 +41,7 @@ class Training(testing.Training):
     def worker_killed(self, runs: Path, **more: Any) -> tuple[Path, str]:
         """A run of two processes, of which the second is killed after the first checkpoint; with it, stderr."""
         with self.launch(runs, processes=2, **more) as process:
-            while not (found := list(runs.glob(f"{self.project}/*/checkpoints/{self.checkpoint}"))):
+            while not (found := list(runs.glob(f"{self.project}/*/{self.checkpoint}"))):
                 assert process.poll() is None, process.communicate()[1]
                 time.sleep(0.01)
             os.kill(_child_of_rank(process.pid, 1), signal.SIGKILL)
@@ -52,7 +58,7 @@ def _child_of_rank(parent: int, rank: int) -> int:
 
 def assert_same_end(run: Path, reference: Path) -> None:
     """Both runs end with the same tensors in both checkpoints, bit for bit, the same log and the same predictions."""
-    testing.assert_same_results(run, reference)
+    training.assert_same_results(run, reference)
     for name in ("last", "best"):
         (parts, values), (others, other_values) = (
             checkpoints.load(path / "checkpoints" / f"{name}.safetensors") for path in (run, reference)
@@ -65,3 +71,9 @@ def assert_same_end(run: Path, reference: Path) -> None:
             assert tensors.keys() == others[part].keys()
             for key, tensor in tensors.items():
                 assert torch.equal(tensor, others[part][key]), f"{name}: {part} {key}"
+
+
+def weights_of(run: Path) -> dict[str, np.ndarray]:
+    """Of the best epoch."""
+    parts, _ = checkpoints.load(run / "checkpoints" / "best.safetensors")
+    return {name: tensor.numpy() for name, tensor in parts["model"].items()}

@@ -1,7 +1,5 @@
 """Killed and resumed, in two processes: the run ends as one never stopped."""
 
-import random
-
 import numpy as np
 import pytest
 from cifar10_tools import write_tiny_backbone
@@ -12,7 +10,7 @@ from accelerate_projects.cifar10.config import PRESETS, Config
 from accelerate_projects.cifar10.train import train
 from accelerate_projects.keeper import Keeper
 from dl_shared.runs import find_run, read_history, read_summary
-from dl_shared.testing import KILLS
+from dl_shared.testing.kills import KILLS, survive
 
 EPOCHS = 3
 
@@ -56,9 +54,9 @@ def test_a_run_records_its_cost_and_validates_every_epoch(uninterrupted):
     assert rows[-1]["step"] == EPOCHS * (200 // 16), "half of the labels, and all of the updates"
 
 
-@pytest.mark.parametrize("turn", range(KILLS))
-def test_killed_at_a_random_moment_and_resumed_it_ends_the_same(training, tmp_path, uninterrupted, turn):
-    assert_same_end(training.killed_and_resumed(tmp_path, random.uniform(0, 1.0)), uninterrupted)
+@pytest.mark.parametrize("kills", KILLS)
+def test_killed_at_random_moments_and_resumed_it_ends_the_same(training, tmp_path, uninterrupted, kills):
+    survive(training, kills, tmp_path, uninterrupted, assert_same_end)
 
 
 class Stopped(BaseException):

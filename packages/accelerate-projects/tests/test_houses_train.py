@@ -1,7 +1,5 @@
 """Ridge regression by descent; killed, interrupted, resumed, in two processes: the run ends as one never stopped."""
 
-import random
-
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -16,9 +14,10 @@ from accelerate_projects.houses.model import penalised_loss
 from accelerate_projects.houses.preprocessing import Preprocessor
 from accelerate_projects.houses.robust import PENALTIES, solve
 from accelerate_projects.houses.train import train
+from accelerate_projects.keeper import Keeper
 from dl_shared.runs import find_run, read_config, read_history, read_summary
 from dl_shared.tasks import houses
-from dl_shared.testing import KILLS
+from dl_shared.testing.kills import KILLS, survive
 
 
 @pytest.fixture(scope="module")
@@ -107,9 +106,26 @@ def test_a_run_records_its_cost_and_validates_every_epoch(uninterrupted):
     assert splits == [(epoch, split) for epoch in range(1, 5) for split in ("train", "validation")]
 
 
-@pytest.mark.parametrize("turn", range(KILLS))
-def test_killed_at_a_random_moment_and_resumed_it_ends_the_same(training, tmp_path, uninterrupted, turn):
-    assert_same_end(training.killed_and_resumed(tmp_path, random.uniform(0, 0.3)), uninterrupted)
+@pytest.mark.parametrize("kills", KILLS)
+def test_killed_at_random_moments_and_resumed_it_ends_the_same(training, tmp_path, uninterrupted, kills):
+    survive(training, kills, tmp_path, uninterrupted, assert_same_end)
+
+
+def test_killed_between_its_first_log_and_its_first_checkpoint_it_logs_nothing_twice(
+    training, tmp_path, uninterrupted, monkeypatch
+):
+    def killed(keeper):
+        raise RuntimeError("killed")
+
+    config = Config(**{**training.options, "checkpoint_seconds": 1e9})
+    with monkeypatch.context() as patch:
+        patch.setattr(Keeper, "save", killed)
+        with pytest.raises(RuntimeError, match="killed"):
+            train(config, runs_dir=tmp_path)
+    run = find_run("last", tmp_path, training.project)
+    assert len(read_history(run)) == 2
+    train(config, resume=run)
+    assert read_history(run) == read_history(uninterrupted)
 
 
 def test_ctrl_c_writes_a_checkpoint_and_says_how_to_resume(training, tmp_path, uninterrupted):

@@ -1,8 +1,5 @@
 """Killed, interrupted, resumed, in two processes: the run ends where one never stopped does; what quick reaches."""
 
-import random
-from dataclasses import asdict
-
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -10,11 +7,8 @@ from resuming import Training, assert_same_end
 from stocks_tools import OPTIONS, write_headlines, write_prices
 
 from accelerate_projects.stocks.cli import main
-from accelerate_projects.stocks.config import PRESETS, Config
-from accelerate_projects.stocks.train import train
-from dl_shared.files import read_json
 from dl_shared.runs import find_run, read_history, read_summary
-from dl_shared.testing import KILLS
+from dl_shared.testing.kills import KILLS, survive
 
 EPOCHS = 3
 
@@ -52,11 +46,9 @@ def test_a_run_records_its_cost_its_log_its_inputs_and_its_intervals(uninterrupt
     assert summary["metrics"]["fixed_intervals"]["coverage"] != summary["metrics"]["test"]["coverage"]
 
 
-@pytest.mark.parametrize("turn", range(KILLS))
-def test_killed_at_a_random_moment_and_resumed_it_ends_the_same(training, tmp_path, uninterrupted, turn):
-    run = training.killed_and_resumed(tmp_path, random.uniform(0, 0.4))
-    assert_same_end(run, uninterrupted)
-    assert read_json(run / "forecaster.json") == read_json(uninterrupted / "forecaster.json")
+@pytest.mark.parametrize("kills", KILLS)
+def test_killed_at_random_moments_and_resumed_it_ends_the_same(training, tmp_path, uninterrupted, kills):
+    survive(training, kills, tmp_path, uninterrupted, assert_same_end)
 
 
 @pytest.mark.slow
@@ -79,17 +71,3 @@ def test_two_processes_equal_one(training, tmp_path):
     np.testing.assert_allclose(*losses, rtol=1e-4)
     tables = [pq.read_table(run / "predictions.parquet").to_pandas().select_dtypes("number") for run in (one, two)]
     np.testing.assert_allclose(*tables, rtol=1e-4)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("signal", [0.35, 0.0])
-def test_quick_closes_the_gap_where_there_is_one_and_finds_nothing_in_a_random_walk(tmp_path, signal):
-    options = asdict(PRESETS["quick"]) | {"data": "sample", "sample_signal": signal}
-    metrics = read_summary(train(Config(**options), runs_dir=tmp_path))["metrics"]
-    assert metrics["test"]["coverage"] == pytest.approx(0.9, abs=0.02)
-    if signal:
-        assert metrics["gap_closed"] >= 0.9
-    else:
-        low, high = metrics["test"]["skill_ci"]
-        assert low <= 0 <= high
-        assert metrics["gap_closed"] is None

@@ -2,17 +2,13 @@
 
 import dataclasses
 import json
-import random
 import shutil
-import signal
-import subprocess
-import sys
-import time
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from resuming import Comparison
 
 from dl_architectures import checkpoints
 from dl_architectures.cnn_compare import cell as training
@@ -22,8 +18,11 @@ from dl_architectures.cnn_compare.config import AUGMENTATIONS, Augmentation, Cel
 from dl_architectures.cnn_compare.data import TrainImages, load_data
 from dl_shared.data.image_sets import Split
 from dl_shared.errors import LostWorkerError
+from dl_shared.files import write_json
 from dl_shared.runs import read_history, read_summary
-from dl_shared.testing import KILLS, refused
+from dl_shared.testing import refused
+from dl_shared.testing.kills import KILLS, survive
+from dl_shared.testing.training import assert_same_reports
 
 CPU = torch.device("cpu")
 CELLS = (Cell(0, "cifar10", "lenet"), Cell(0, "cifar10", "resnet20"))
@@ -96,24 +95,25 @@ def test_stopped_after_any_update_a_cell_ends_the_same(config, finished, tmp_pat
     assert_same_cells(tmp_path, finished, (cell,))
 
 
-@pytest.mark.parametrize("turn", range(KILLS))
-def test_killed_at_a_random_moment_and_resumed_it_ends_the_same(options, finished, tmp_path, turn):
-    """And no finished cell is touched again."""
-    flags = []
-    for name, value in options.items():
-        flags += [f"--{name.replace('_', '-')}", *map(str, value if isinstance(value, tuple) else (value,))]
-    script = [sys.executable, "-m", "dl_architectures.cnn_compare.cli", "train"]
-    with subprocess.Popen([*script, *flags, "--runs-dir", str(tmp_path)], stderr=subprocess.PIPE) as process:
-        while not (found := list(tmp_path.glob("dl-cnn-compare/*/cells/*/*/*/*.safetensors"))):
-            assert process.poll() is None, process.stderr.read()
-            time.sleep(0.01)
-        time.sleep(random.uniform(0, 2.0))
-        process.send_signal(signal.SIGKILL)
-    run = found[0].parents[4]
-    done = {path: path.stat().st_mtime_ns for path in run.glob("cells/*/*/*/result.json")}
-    result = subprocess.run([*script, "--resume", str(run)], capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
-    assert all(path.stat().st_mtime_ns == moment for path, moment in done.items())
+@pytest.mark.parametrize("kills", KILLS)
+def test_killed_at_random_moments_and_resumed_it_ends_the_same(options, finished, tmp_path, kills):
+    def assert_same_end(run, reference):
+        assert_same_cells(run, reference)
+        assert_same_reports(run, reference)
+
+    survive(Comparison("dl-cnn-compare", options), kills, tmp_path, finished, assert_same_end)
+
+
+def test_no_finished_cell_is_touched_again(config, finished, tmp_path):
+    """Nor is a checkpoint of its training kept, if a kill came just before it was deleted."""
+    run = shutil.copytree(finished, tmp_path / "run")
+    done, summary = run / CELLS[0].folder, read_summary(run)
+    (done / "last.safetensors").write_bytes(b"")
+    shutil.rmtree(run / CELLS[1].folder)
+    write_json(run / "summary.json", summary | {"status": "running"})
+    before = (done / "result.json").stat().st_mtime_ns
+    grid.train(config, resume=run)
+    assert (done / "result.json").stat().st_mtime_ns == before
     assert_same_cells(run, finished)
 
 

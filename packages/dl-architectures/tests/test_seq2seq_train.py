@@ -2,18 +2,14 @@
 
 import dataclasses
 import json
-import random
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import resuming
 import torch
-from safetensors.torch import load_file
+from resuming import assert_same_tensors, options_of
 from seq2seq_tools import ATTENTIONS, CPU, batch_of, random_rows, small_model
 
 from dl_architectures import checkpoints
@@ -24,7 +20,8 @@ from dl_architectures.seq2seq.train import Training, learning_rate, train, train
 from dl_shared.data.reversal import Sequences
 from dl_shared.errors import InputError
 from dl_shared.runs import read_config, read_history, read_summary
-from dl_shared.testing import KILLS
+from dl_shared.testing.kills import KILLS, survive
+from dl_shared.testing.training import assert_same_results
 
 # Scheduled sampling is on, because its draws are what a resumed run could get wrong; 150 steps, so that a
 # checkpoint falls inside an epoch, too.
@@ -41,44 +38,13 @@ CONFIG = Config(
     hidden_size=16,
     teacher_forcing="inverse_sigmoid",
 )
-FLAGS = [
-    f"--{field.name.replace('_', '-')}={getattr(CONFIG, field.name)}"
-    for field in dataclasses.fields(Config)
-    if getattr(CONFIG, field.name) != field.default
-]
-
-
-def start(runs_dir: Path, *arguments: str) -> subprocess.Popen:
-    command = [sys.executable, "-m", "dl_architectures.seq2seq.cli", "train", *arguments, "--runs-dir", str(runs_dir)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def wait_for(runs_dir: Path, pattern: str, process: subprocess.Popen) -> Path:
-    """The first file that matches, as soon as it is there."""
-    for _ in range(6000):
-        if found := list(runs_dir.glob(f"dl-seq2seq/*/{pattern}")):
-            return found[0]
-        if process.poll() is not None:
-            break
-        time.sleep(0.01)
-    raise AssertionError(f"no {pattern}: {process.communicate()}")
-
-
-def weights_of(run: Path) -> dict[str, torch.Tensor]:
-    return {
-        f"{file}/{name}": tensor
-        for file in ("last", "best")
-        for name, tensor in load_file(run / "checkpoints" / f"{file}.safetensors").items()
-    }
+TRAINING = resuming.Training("dl-seq2seq", options_of(CONFIG))
 
 
 def assert_same_end(run: Path, reference: Path) -> None:
-    """The same weights and optimizer state, bit for bit, the same history, and the same scores."""
-    ours, theirs = weights_of(run), weights_of(reference)
-    assert ours.keys() == theirs.keys()
-    assert [name for name in ours if not torch.equal(ours[name], theirs[name])] == []
-    assert read_history(run) == read_history(reference)
-    assert read_summary(run)["metrics"] == read_summary(reference)["metrics"]
+    """The same weights and optimizer state, bit for bit, the same log, predictions and report."""
+    assert_same_tensors(run, reference, "checkpoints/*.safetensors")
+    assert_same_results(run, reference)
 
 
 @pytest.fixture(scope="module")
@@ -99,19 +65,9 @@ def test_a_run_is_complete(reference):
     assert "exact match" in (reference / "report.html").read_text()
 
 
-@pytest.mark.parametrize("turn", range(KILLS))
-def test_killed_at_a_random_moment_and_resumed_it_ends_the_same(tmp_path, reference, turn):
-    delay = random.uniform(0, 3)
-    print(f"killed after {delay:.3f} s")
-    process = start(tmp_path, *FLAGS)
-    run = wait_for(tmp_path, "config.json", process).parent
-    time.sleep(delay)
-    process.kill()
-    process.communicate()
-    if read_summary(run)["status"] != "finished":  # on a fast machine it may have ended before
-        assert read_summary(run)["status"] == "running"
-        train(CONFIG, runs_dir=tmp_path, resume=run)
-    assert_same_end(run, reference)
+@pytest.mark.parametrize("kills", KILLS)
+def test_killed_at_random_moments_and_resumed_it_ends_the_same(tmp_path, reference, kills):
+    survive(TRAINING, kills, tmp_path, reference, assert_same_end)
 
 
 @pytest.mark.parametrize("epoch", range(3))
@@ -132,15 +88,22 @@ def test_killed_before_a_validation_it_makes_it_when_resumed(tmp_path, reference
     assert_same_end(run, reference)
 
 
+def test_killed_between_its_first_log_and_its_first_checkpoint_it_logs_nothing_twice(tmp_path, reference, monkeypatch):
+    def killed(training):
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Training, "save", killed)
+        with pytest.raises(RuntimeError, match="killed"):
+            train(CONFIG, runs_dir=tmp_path)
+    (run,) = tmp_path.glob("dl-seq2seq/*")
+    assert len(read_history(run)) == 2
+    train(CONFIG, runs_dir=tmp_path, resume=run)
+    assert_same_end(run, reference)
+
+
 def test_ctrl_c_writes_a_checkpoint_and_says_how_to_resume(tmp_path, reference):
-    process = start(tmp_path, *FLAGS)
-    run = wait_for(tmp_path, "checkpoints/last.safetensors", process).parent.parent
-    process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=120)
-    assert process.returncode == 130, stderr
-    assert f"resume with: dl-seq2seq train --resume {run}" in stderr
-    assert "Traceback" not in stderr
-    assert read_summary(run)["status"] == "interrupted"
+    run = TRAINING.interrupted(tmp_path, 0.0)
     train(read_config(run, Config), runs_dir=tmp_path, resume=run)
     assert_same_end(run, reference)
 

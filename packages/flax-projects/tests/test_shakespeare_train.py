@@ -1,14 +1,13 @@
 """Killed, interrupted, resumed: the run ends where one never stopped does; and what a quick run reaches."""
 
 import dataclasses
-import random
 
 import pytest
 from resuming import Training, assert_same_end
 
 from dl_shared.runs import read_history, read_summary
 from dl_shared.sample.grammar import make_text
-from dl_shared.testing import KILLS
+from dl_shared.testing.kills import KILLS, survive
 from flax_projects.shakespeare.config import recipe
 from flax_projects.shakespeare.train import train
 
@@ -50,9 +49,9 @@ def test_a_run_records_its_cost_and_validates_every_epoch(uninterrupted):
     assert len([row for row in read_history(uninterrupted) if row["split"] == "validation"]) == EPOCHS
 
 
-@pytest.mark.parametrize("turn", range(KILLS))
-def test_killed_at_a_random_moment_and_resumed_it_ends_the_same(training, tmp_path, uninterrupted, turn):
-    assert_same_end(training.killed_and_resumed(tmp_path, random.uniform(0, 1.0)), uninterrupted)
+@pytest.mark.parametrize("kills", KILLS)
+def test_killed_at_random_moments_and_resumed_it_ends_the_same(training, tmp_path, uninterrupted, kills):
+    survive(training, kills, tmp_path, uninterrupted, assert_same_end)
 
 
 def test_ctrl_c_writes_a_checkpoint_and_says_how_to_resume(training, tmp_path, uninterrupted):

@@ -18,7 +18,6 @@ from dl_shared.tasks.stocks import load_data
 from dl_shared.tasks.stocks_config import LEVELS
 from flax_projects.devices import data_mesh
 from flax_projects.stocks.calibration import stretch_intervals
-from flax_projects.stocks.config import PRESETS, Config
 from flax_projects.stocks.ensemble import load_ensemble, make_model
 from flax_projects.stocks.train import fit_quietly
 
@@ -35,6 +34,7 @@ def fitted(folder):
     return data, fit_quietly(config, data, data_mesh("cpu", config.batch_size))
 
 
+@pytest.mark.leak
 def test_changing_the_future_moves_no_forecast_made_before_it(folder, fitted, tmp_path):
     """Through features, scaler, windows, network and calibration: all but the files is the run's own code."""
     data, ensemble = fitted
@@ -83,20 +83,6 @@ def test_test_targets_take_no_part_in_calibration(folder, fitted):
     test = dataclasses.replace(data.test, targets=data.test.targets * 100)
     again = ensemble.calibrated(dataclasses.replace(data, test=test))
     np.testing.assert_array_equal(again.stretch, ensemble.stretch)
-
-
-@pytest.mark.slow
-def test_intervals_cover_on_sample_data_and_nothing_is_found_in_a_random_walk():
-    options = dataclasses.asdict(PRESETS["quick"]) | {"data": "sample"}
-    for signal in (0.35, 0.0):
-        config = Config(**options | {"sample_signal": signal})
-        data = load_data(config)
-        ensemble = fit_quietly(config, data, data_mesh("cpu", config.batch_size))
-        quantiles = ensemble.forecast(data.test)
-        inside = (quantiles[..., 0] <= data.test.targets) & (data.test.targets <= quantiles[..., -1])
-        assert inside.mean() == pytest.approx(0.9, abs=0.02)
-        low, high = data.score(quantiles[..., len(LEVELS) // 2])["skill_ci"]
-        assert (low <= 0 <= high) if signal == 0 else low > 0.05
 
 
 def test_a_forecast_needs_the_ticker_s_last_window_alone(folder, fitted, tmp_path):

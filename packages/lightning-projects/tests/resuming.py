@@ -4,19 +4,21 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
-from dl_shared import testing
+from dl_shared.testing import training
 
 
-class Training(testing.Training):
+class Training(training.Training):
     package = "lightning_projects"
-    checkpoint = "last/*.ckpt"
+    checkpoint = "checkpoints/last/*.ckpt"
+    imported = ("lightning_projects.cifar10.train", "lightning_projects.imdb.train", "lightning_projects.stocks.train")
 
 
 def assert_same_end(run: Path, reference: Path) -> None:
     """Both runs end with the same tensors in both checkpoints, bit for bit, the same log and the same predictions."""
-    testing.assert_same_results(run, reference)
+    training.assert_same_results(run, reference)
     for name in ("best.ckpt", sorted((reference / "checkpoints" / "last").iterdir())[-1].name):
         leaves, others = (
             dict(tensors(torch.load(next(path.rglob(name)), weights_only=True))) for path in (run, reference)
@@ -25,6 +27,12 @@ def assert_same_end(run: Path, reference: Path) -> None:
         assert len(leaves) > 10
         for key, leaf in leaves.items():
             assert torch.equal(leaf, others[key]), f"{name}: {key}"
+
+
+def weights_of(run: Path) -> dict[str, np.ndarray]:
+    """Of the best epoch, with all that its checkpoint holds."""
+    best = torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)
+    return {path: tensor.float().numpy() for path, tensor in tensors(best)}
 
 
 def tensors(value: Any, path: str = "") -> Iterator[tuple[str, torch.Tensor]]:

@@ -1,14 +1,13 @@
 """Killed, interrupted, resumed: the run ends where one never stopped does; and what a quick run reaches."""
 
 import json
-import random
 from dataclasses import asdict
 
 import pytest
 from resuming import Training, assert_same_end
 
 from dl_shared.runs import read_history, read_summary
-from dl_shared.testing import KILLS
+from dl_shared.testing.kills import KILLS, survive
 from lightning_projects.cifar10.config import PRESETS, Config
 from lightning_projects.cifar10.train import train
 
@@ -56,13 +55,13 @@ def test_lightning_logs_beside_it(uninterrupted):
     assert list((uninterrupted / "tensorboard").glob("events.*"))
 
 
-@pytest.mark.parametrize("turn", range(KILLS))
-def test_killed_at_a_random_moment_and_resumed_it_ends_the_same(training, tmp_path, uninterrupted, turn):
-    assert_same_end(training.killed_and_resumed(tmp_path, random.uniform(0, 1.0)), uninterrupted)
+@pytest.mark.parametrize("kills", KILLS)
+def test_killed_at_random_moments_and_resumed_it_ends_the_same(training, tmp_path, uninterrupted, kills):
+    survive(training, kills, tmp_path, uninterrupted, assert_same_end)
 
 
 def test_killed_between_two_epochs_and_resumed_it_ends_the_same(training, tmp_path, uninterrupted):
-    assert_same_end(training.killed_and_resumed(tmp_path, 0.0, checkpoint="last/step=00000011.ckpt"), uninterrupted)
+    assert_same_end(training.killed_and_resumed(tmp_path, "checkpoints/last/step=00000011.ckpt"), uninterrupted)
 
 
 def test_ctrl_c_writes_a_checkpoint_and_one_cut_short_gives_way_to_the_one_before(training, tmp_path, uninterrupted):

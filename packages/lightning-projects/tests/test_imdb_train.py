@@ -1,6 +1,5 @@
 """Killed, interrupted, resumed: the run ends where one never stopped does; two processes equal one."""
 
-import random
 import shutil
 import signal
 from dataclasses import asdict
@@ -14,7 +13,7 @@ from resuming import Training, assert_same_end
 
 from dl_shared.data.backbones import embedded_folder
 from dl_shared.runs import find_run, read_history, read_summary
-from dl_shared.testing import KILLS
+from dl_shared.testing.kills import KILLS, survive
 from lightning_projects.imdb.cli import main
 from lightning_projects.imdb.config import PRESETS, Config
 from lightning_projects.imdb.train import train
@@ -63,13 +62,13 @@ def test_the_run_says_which_reviews_were_misjudged(uninterrupted):
     assert read_summary(uninterrupted)["metrics"]["baseline"]["f1"] > 0
 
 
-@pytest.mark.parametrize("turn", range(KILLS))
-def test_killed_at_a_random_moment_and_resumed_it_ends_the_same(training, tmp_path, uninterrupted, turn):
-    assert_same_end(training.killed_and_resumed(tmp_path, random.uniform(0, 0.6)), uninterrupted)
+@pytest.mark.parametrize("kills", KILLS)
+def test_killed_at_random_moments_and_resumed_it_ends_the_same(training, tmp_path, uninterrupted, kills):
+    survive(training, kills, tmp_path, uninterrupted, assert_same_end)
 
 
 def test_killed_between_two_epochs_and_resumed_it_ends_the_same(training, tmp_path, uninterrupted):
-    assert_same_end(training.killed_and_resumed(tmp_path, 0.0, checkpoint=f"last/step={STEPS:08d}.ckpt"), uninterrupted)
+    assert_same_end(training.killed_and_resumed(tmp_path, f"checkpoints/last/step={STEPS:08d}.ckpt"), uninterrupted)
 
 
 def test_killed_before_its_first_checkpoint_it_begins_anew_with_the_pretrained_weights(

@@ -45,6 +45,7 @@ def quantiles_of(data, predictor, outputs):
     return outputs.test_quantiles(data, outputs.to_returns(predict(predictor, data.test), data.volatility()))
 
 
+@pytest.mark.leak
 def test_changing_the_future_moves_no_forecast_made_before_it(folder, fitted, tmp_path):
     """Through features, scaler, windows, network, calibration and tracking: all but the files is the run's own code."""
     data, predictor, outputs = fitted

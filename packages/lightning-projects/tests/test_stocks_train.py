@@ -1,8 +1,6 @@
 """Killed, interrupted, resumed, in two processes: the run ends where one never stopped does; what quick reaches."""
 
-import random
 import signal
-from dataclasses import asdict
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -10,13 +8,11 @@ import pytest
 from resuming import Training, assert_same_end
 from stocks_tools import OPTIONS, small, write_prices
 
-from dl_shared.files import read_json
 from dl_shared.runs import find_run, read_history, read_summary
 from dl_shared.tasks.stocks import load_data
-from dl_shared.testing import KILLS
+from dl_shared.testing.kills import KILLS, survive
 from lightning_projects.fitting import make_trainer
 from lightning_projects.stocks.cli import main
-from lightning_projects.stocks.config import PRESETS, Config
 from lightning_projects.stocks.data import StocksData
 from lightning_projects.stocks.train import make_module, train
 
@@ -64,16 +60,14 @@ def test_the_page_says_in_words_what_the_errors_show(uninterrupted):
         assert (uninterrupted / "plots" / f"errors_by_{name}.png").stat().st_size > 10_000
 
 
-@pytest.mark.parametrize("turn", range(KILLS))
-def test_killed_at_a_random_moment_and_resumed_it_ends_the_same(training, tmp_path, uninterrupted, turn):
-    run = training.killed_and_resumed(tmp_path, random.uniform(0, 0.5))
-    assert_same_end(run, uninterrupted)
-    assert read_json(run / "forecaster.json") == read_json(uninterrupted / "forecaster.json")
+@pytest.mark.parametrize("kills", KILLS)
+def test_killed_at_random_moments_and_resumed_it_ends_the_same(training, tmp_path, uninterrupted, kills):
+    survive(training, kills, tmp_path, uninterrupted, assert_same_end)
 
 
 def test_killed_between_two_epochs_and_resumed_it_ends_the_same(training, tmp_path, uninterrupted):
     first = read_history(uninterrupted)[0]["step"]
-    run = training.killed_and_resumed(tmp_path, 0.0, checkpoint=f"last/step={first:08d}.ckpt")
+    run = training.killed_and_resumed(tmp_path, f"checkpoints/last/step={first:08d}.ckpt")
     assert_same_end(run, uninterrupted)
 
 
@@ -124,17 +118,3 @@ def test_patience_ends_the_run_early_and_the_best_epoch_is_tested(folder, tmp_pa
     best = min(rows, key=lambda row: row["loss"])
     assert len(rows) < 9
     assert len(rows) == best["epoch"] + 2
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("signal", [0.35, 0.0])
-def test_quick_closes_the_gap_where_there_is_one_and_finds_nothing_in_a_random_walk(tmp_path, signal):
-    options = asdict(PRESETS["quick"]) | {"data": "sample", "sample_signal": signal}
-    metrics = read_summary(train(Config(**options), runs_dir=tmp_path))["metrics"]
-    assert metrics["test"]["coverage"] == pytest.approx(0.9, abs=0.02)
-    if signal:
-        assert metrics["gap_closed"] >= 0.9
-    else:
-        low, high = metrics["test"]["skill_ci"]
-        assert low <= 0 <= high
-        assert metrics["gap_closed"] is None

@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dl_shared import checkpoints, testing
+from dl_shared import checkpoints
+from dl_shared.testing import training
 from xla_projects.keeper import Keeper
 
 
-class Training(testing.Training):
+class Training(training.Training):
     package = "xla_projects"
-    checkpoint = "last.safetensors"
+    checkpoint = "checkpoints/last.safetensors"
+    imported = ("xla_projects.cifar10.train", "xla_projects.imdb.train", "xla_projects.stocks.train")
 
     def on_four_devices(self, runs: Path, **more: Any) -> subprocess.Popen[str]:
         """The command in a process of its own, whose CPU counts as four devices."""
@@ -45,7 +47,7 @@ def stopped_after(step: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def assert_same_end(run: Path, reference: Path) -> None:
     """Both runs end with the same arrays in both checkpoints, bit for bit, the same log and the same predictions."""
-    testing.assert_same_results(run, reference)
+    training.assert_same_results(run, reference)
     for name in ("last", "best"):
         (parts, values), (others, other_values) = (
             checkpoints.load(path / "checkpoints" / f"{name}.safetensors") for path in (run, reference)
@@ -58,3 +60,9 @@ def assert_same_end(run: Path, reference: Path) -> None:
             assert arrays.keys() == others[part].keys()
             for key, array in arrays.items():
                 assert np.array_equal(array, others[part][key]), f"{name}: {part} {key}"
+
+
+def weights_of(run: Path) -> dict[str, np.ndarray]:
+    """Of the best epoch."""
+    parts, _ = checkpoints.load(run / "checkpoints" / "best.safetensors")
+    return parts["model"]

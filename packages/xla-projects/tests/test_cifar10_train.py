@@ -1,7 +1,5 @@
 """Two compilations and no third; killed and resumed, on one device and on four, the run ends as one never stopped."""
 
-import random
-
 import numpy as np
 import pytest
 from cifar10_tools import small_options, write_tiny_backbone
@@ -11,7 +9,7 @@ from safetensors.numpy import load_file
 from dl_shared import checkpoints
 from dl_shared.runs import find_run, read_history, read_summary
 from dl_shared.tasks import cifar10
-from dl_shared.testing import KILLS
+from dl_shared.testing.kills import KILLS, survive
 from xla_projects.cifar10.config import PRESETS, Config
 from xla_projects.cifar10.train import train
 from xla_projects.device import compilations
@@ -84,9 +82,15 @@ def test_while_the_head_learns_alone_the_body_stays_as_it_is(training, tmp_path,
     }, "but for the statistics of batch normalisation"
 
 
-@pytest.mark.parametrize("turn", range(KILLS))
-def test_killed_at_a_random_moment_and_resumed_it_ends_the_same(training, tmp_path, uninterrupted, turn):
-    assert_same_end(training.killed_and_resumed(tmp_path, random.uniform(0, 0.5)), uninterrupted)
+@pytest.fixture(scope="module")
+def whole(training, tmp_path_factory):
+    """A run never stopped, with its pictures."""
+    return training.whole(tmp_path_factory.mktemp("with pictures"))
+
+
+@pytest.mark.parametrize("kills", KILLS)
+def test_killed_at_random_moments_and_resumed_it_ends_the_same(training, tmp_path, whole, kills):
+    survive(training, kills, tmp_path, whole, assert_same_end)
 
 
 @pytest.mark.parametrize("step", [4, STEPS, STEPS + 1])

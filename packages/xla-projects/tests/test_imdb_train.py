@@ -1,7 +1,5 @@
 """Compilations counted, padding counted; killed and resumed, the run ends as one never stopped; four devices as one."""
 
-import random
-
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -12,7 +10,7 @@ from resuming import Training, assert_same_end, stopped_after
 
 from dl_shared.data.backbones import embedded_folder
 from dl_shared.runs import find_run, read_history, read_summary
-from dl_shared.testing import KILLS
+from dl_shared.testing.kills import KILLS, survive
 from xla_projects import checkpoints
 from xla_projects.device import compilations
 from xla_projects.imdb.config import PRESETS, Config
@@ -71,9 +69,9 @@ def test_taken_up_after_an_update_of_any_epoch_it_ends_the_same(training, tmp_pa
     assert_same_end(run, uninterrupted)
 
 
-@pytest.mark.parametrize("turn", range(KILLS))
-def test_killed_at_a_random_moment_and_resumed_it_ends_the_same(training, tmp_path, uninterrupted, turn):
-    assert_same_end(training.killed_and_resumed(tmp_path, random.uniform(0, 1.0)), uninterrupted)
+@pytest.mark.parametrize("kills", KILLS)
+def test_killed_at_random_moments_and_resumed_it_ends_the_same(training, tmp_path, uninterrupted, kills):
+    survive(training, kills, tmp_path, uninterrupted, assert_same_end)
 
 
 def test_a_run_begun_on_one_device_ends_on_four_as_it_would_on_one(training, tmp_path, monkeypatch):

@@ -1,22 +1,19 @@
 """Two compilations and no third; killed and resumed, on one device and on four, the run ends as one never stopped."""
 
-import random
-from dataclasses import asdict
-
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from resuming import Training, assert_same_end, stopped_after
+from resuming import Stopped, Training, assert_same_end, stopped_after
 from stocks_tools import OPTIONS, small, write_prices
 
 from dl_shared.data.draws import Draws
 from dl_shared.data.windows import trainable_ends
-from dl_shared.files import read_json
 from dl_shared.runs import find_run, read_history, read_summary
 from dl_shared.tasks import stocks
-from dl_shared.testing import KILLS
+from dl_shared.testing.kills import KILLS, survive
 from xla_projects.device import compilations
-from xla_projects.stocks.config import PRESETS, Config
+from xla_projects.keeper import Keeper
+from xla_projects.stocks.config import Config
 from xla_projects.stocks.data import load_data
 from xla_projects.stocks.train import train
 
@@ -77,11 +74,32 @@ def test_rates_and_dates_are_inputs_of_the_graph(training, uninterrupted, tmp_pa
     assert compilations() == before
 
 
-@pytest.mark.parametrize("turn", range(KILLS))
-def test_killed_at_a_random_moment_and_resumed_it_ends_the_same(training, tmp_path, uninterrupted, turn):
-    run = training.killed_and_resumed(tmp_path, random.uniform(0, 0.4))
-    assert_same_end(run, uninterrupted)
-    assert read_json(run / "forecaster.json") == read_json(uninterrupted / "forecaster.json")
+@pytest.fixture(scope="module")
+def whole(training, tmp_path_factory):
+    """A run never stopped, with its pictures."""
+    return training.whole(tmp_path_factory.mktemp("with pictures"))
+
+
+@pytest.mark.parametrize("kills", KILLS)
+def test_killed_at_random_moments_and_resumed_it_ends_the_same(training, tmp_path, whole, kills):
+    survive(training, kills, tmp_path, whole, assert_same_end)
+
+
+def test_killed_between_its_first_log_and_its_first_checkpoint_it_logs_nothing_twice(
+    training, tmp_path, uninterrupted, monkeypatch
+):
+    def killed(keeper, *, ended=False):
+        raise Stopped
+
+    config = Config(**{**training.options, "checkpoint_seconds": 1e9})
+    with monkeypatch.context() as patch:
+        patch.setattr(Keeper, "save", killed)
+        with pytest.raises(Stopped):
+            train(config, runs_dir=tmp_path)
+    run = find_run("last", tmp_path, training.project)
+    assert len(read_history(run)) == 2
+    train(config, resume=run)
+    assert read_history(run) == read_history(uninterrupted)
 
 
 @pytest.mark.parametrize("after", [1, 0, -1], ids=["within an epoch", "between epochs", "before the last update"])
@@ -113,17 +131,3 @@ def test_the_other_cell_and_the_other_format_train_too(training, tmp_path):
     summary = read_summary(run)
     assert summary["cost"]["precision"] == "bf16"
     assert abs(summary["metrics"]["test"]["skill"]) < 0.2
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("signal", [0.35, 0.0])
-def test_quick_closes_the_gap_where_there_is_one_and_finds_nothing_in_a_random_walk(tmp_path, signal):
-    options = asdict(PRESETS["quick"]) | {"data": "sample", "sample_signal": signal}
-    metrics = read_summary(train(Config(**options), runs_dir=tmp_path))["metrics"]
-    assert metrics["test"]["coverage"] == pytest.approx(0.9, abs=0.02)
-    if signal:
-        assert metrics["gap_closed"] >= 0.9
-    else:
-        low, high = metrics["test"]["skill_ci"]
-        assert low <= 0 <= high
-        assert metrics["gap_closed"] is None

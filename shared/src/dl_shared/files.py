@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ import numpy as np
 import platformdirs
 
 from dl_shared.errors import InputError
+
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}(\.[^.]+)?")
 
 
 def cache_dir() -> Path:
@@ -40,6 +43,12 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def unfinished(folder: Path) -> list[Path]:
+    """What `atomic_path` is writing in a folder, at any depth, or was writing when its process was killed."""
+    files = (Path(parent, name) for parent, _, names in os.walk(folder) for name in names)
+    return [file for file in files if _TEMPORARY.fullmatch(file.name)]
+
+
 def _sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
@@ -61,6 +70,11 @@ def write_json(path: Path, value: Any) -> None:
         ValueError: on a number that is not finite.
     """
     write_text(path, json.dumps(value, indent=2, allow_nan=False, default=_plain) + "\n")
+
+
+def as_written(value: Any) -> Any:
+    """What `read_json` gives back of a value, without the file."""
+    return json.loads(json.dumps(value, allow_nan=False, default=_plain))
 
 
 def _plain(value: Any) -> Any:

@@ -218,7 +218,7 @@ class Run:
 
     @classmethod
     def _take_up(cls, path: Path, project: str, options: dict[str, Any], changeable: frozenset[str]) -> "Run":
-        from dl_shared.files import read_json, write_json
+        from dl_shared.files import read_json, unfinished, write_json
 
         summary = read_summary(path)
         if summary["project"] != project:
@@ -231,6 +231,8 @@ class Run:
             may = ", ".join(sorted(changeable))
             raise InputError(f"{path} was started with other options: {', '.join(fixed)}; only {may} may change")
         run = cls(path, summary, resumed=True)
+        for file in unfinished(path):  # by the process that was killed; this one alone is at work here now
+            file.unlink(missing_ok=True)
         if changed:
             write_json(path / "config.json", options)
         run.summary.update(status="running", error=None)
@@ -270,11 +272,12 @@ class Run:
         # Kibibytes on Linux, bytes on macOS. A device's own peak, if the project has recorded it, stays.
         unit = 1 if sys.platform == "darwin" else 1024
         self.summary["cost"].setdefault("peak_memory_bytes", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
-        self._write_summary()
         if (self.path / "report.html").exists():  # written within the run, it still says "running"
+            from dl_shared.files import as_written
             from dl_shared.report import write_page
 
-            write_page(self.path)
+            write_page(self.path, summary=as_written(self.summary))
+        self._write_summary()  # last: a run that says that it is finished cannot be resumed, to write its page
 
     @property
     def resume_command(self) -> str:

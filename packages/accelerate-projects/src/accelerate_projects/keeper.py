@@ -81,7 +81,7 @@ class Keeper:
         self.at = Position()
         self.sums: Tensor | None = None
         self.last, self.best = (run.checkpoints / f"{name}.safetensors" for name in ("last", "best"))
-        if run.resumed and self.last.exists():
+        if run.resumed:
             self._take_up()
 
     @property
@@ -195,6 +195,13 @@ class Keeper:
         checkpoints.save(self.last, values, model=self.weights(), optimizer=optimizer, average=average)
 
     def _take_up(self) -> None:
+        """Go back to the last checkpoint; to the beginning if there is none yet."""
+        if self.last.exists():
+            self._restore()
+        self.run.rewind(self.at.step)
+        say(f"going on after step {self.at.step} of {self.config.epochs * self.steps_per_epoch}")
+
+    def _restore(self) -> None:
         parts, values = checkpoints.load(self.last)
         checkpoints.load_weights(self.last, self.accelerator.unwrap_model(self.model), parts["model"])
         checkpoints.load_optimizer(self.optimizer, parts.get("optimizer", {}))
@@ -210,8 +217,6 @@ class Keeper:
         if self.at.sums:  # those of all processes; the first goes on counting from them
             sums = torch.tensor(self.at.sums, dtype=self.exact, device=self.accelerator.device)
             self.sums = sums if self.accelerator.is_main_process else torch.zeros_like(sums)
-        self.run.rewind(self.at.step)
-        say(f"going on after step {self.at.step} of {self.config.epochs * self.steps_per_epoch}")
 
     def _draw_by_step(self) -> None:
         """Dropout draws from torch's own generator: let it draw a function of the step, also after a resumption."""

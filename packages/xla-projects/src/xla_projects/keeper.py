@@ -76,7 +76,7 @@ class Keeper:
         self.sums = device.put(self.zeros)
         self.compiled_before = compilations(), compile_seconds()
         self.last, self.best = (run.checkpoints / f"{name}.safetensors" for name in ("last", "best"))
-        if run.resumed and self.last.exists():
+        if run.resumed:
             self._take_up()
 
     @property
@@ -175,14 +175,19 @@ class Keeper:
         self.saved = time.perf_counter()
 
     def _take_up(self) -> None:
+        """Go back to the last checkpoint; to the beginning if there is none yet."""
+        if self.last.exists():
+            self._restore()
+        self.run.rewind(self.at.step)
+        say(f"going on after step {self.at.step} of {self.config.epochs * self.steps_per_epoch}")
+
+    def _restore(self) -> None:
         parts, values = checkpoints.load(self.last)
         checkpoints.load_weights(self.device, self.last, self.model, parts["model"])
         checkpoints.load_optimizer(self.device, self.optimizer, parts["optimizer"])
         self.at = Position(**values)
         if self.at.sums:
             self.sums = self.device.put(np.asarray(self.at.sums, np.float32))
-        self.run.rewind(self.at.step)
-        say(f"going on after step {self.at.step} of {self.config.epochs * self.steps_per_epoch}")
 
     def record_cost(self) -> None:
         """What the training took, into the summary of the run; compilations are those of this process."""

@@ -21,12 +21,13 @@ from dl_shared.report.render import NOTHING, Table, embed, moment, score, senten
 _FILES = ("config.json", "metrics.jsonl", "summary.json", "predictions.parquet", "samples.json")
 
 
-def write_page(path: Path, output: Path | None = None) -> Path:
+def write_page(path: Path, output: Path | None = None, *, summary: Mapping[str, Any] | None = None) -> Path:
     """Write the page of a run, finished or not.
 
     Args:
         path: the run directory.
         output: where the page goes; `report.html` in the run directory unless given.
+        summary: what summary.json is about to say; what it says unless given.
 
     Returns:
         The page: one file that needs no other, no script and no network.
@@ -36,7 +37,7 @@ def write_page(path: Path, output: Path | None = None) -> Path:
     """
     path = Path(path).absolute()
     output = path / "report.html" if output is None else Path(output).absolute()
-    record = read_record(path)
+    record = read_record(path, summary)
     pictures, picture_notes = read_pictures(path / "plots")
     evaluations, evaluation_notes = read_evaluations(path)
     samples, sample_notes = read_samples(path)

@@ -83,8 +83,8 @@ class RunRecord:
         return as_number(self.section("metrics").get("gap_closed"))
 
 
-def read_record(path: Path) -> RunRecord:
-    """Read a run directory.
+def read_record(path: Path, summary: Mapping[str, Any] | None = None) -> RunRecord:
+    """Read a run directory; with another summary than it has, if one is given.
 
     Raises:
         InputError: if `path` is no folder, or its summary.json is missing, damaged or of another schema.
@@ -92,7 +92,7 @@ def read_record(path: Path) -> RunRecord:
     """
     if not path.is_dir():
         raise InputError(f"{path} is not a run directory")
-    summary = read_summary(path)
+    summary = read_summary(path) if summary is None else summary
     for name in ("data", "metrics", "primary", "cost", "versions"):
         if not isinstance(summary.get(name), Mapping | None):
             raise InputError(f"{path / 'summary.json'} is damaged: {name!r} is not an object")

@@ -31,6 +31,7 @@ from dl_shared.metrics.classification import score
 from dl_shared.runs import log_row, rewind_history
 from dl_shared.tasks import cifar10
 
+LAST = "last.safetensors"  # of a cell in progress
 PREDICTED_AT_ONCE = 500
 MEASURED_STEPS, MEASURED_SECONDS = 3, 0.5  # at least, after a step that is not counted, to fit a budget of seconds
 Stop = Callable[[], bool]
@@ -100,7 +101,7 @@ class Training:
         }
         self.network = self._make_network()
         self.optimizer = make_optimizer(self.network, config)
-        self.last, self.best = folder / "last.safetensors", folder / "best.safetensors"
+        self.last, self.best = folder / LAST, folder / "best.safetensors"
         if self.last.exists():
             parts, values = checkpoints.load(self.last)
             checkpoints.restore(self.last, parts, self.network, self.optimizer)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from dl_architectures.cnn_compare.board import Board
-from dl_architectures.cnn_compare.cell import Stopped, load_network, train_cell
+from dl_architectures.cnn_compare.cell import LAST, Stopped, load_network, train_cell
 from dl_architectures.cnn_compare.config import Cell, Config
 from dl_architectures.cnn_compare.data import load_data
 from dl_architectures.devices import find_device
@@ -92,6 +92,8 @@ def record_data(run: Run, sets: dict[str, cifar10.Data]) -> None:
 def train_all(config: Config, run: Run, board: Board) -> None:
     """Every cell without a result; one that fails leaves its reason in its folder, and ends no other."""
     waiting = [cell for cell in config.cells if not (run.path / cell.folder / RESULT).exists()]
+    for cell in set(config.cells).difference(waiting):  # one that was killed between its result and this
+        (run.path / cell.folder / LAST).unlink(missing_ok=True)
     if config.jobs == 1:
 
         def stop() -> bool:

@@ -123,16 +123,17 @@ class Training:
         self.clock = time.perf_counter()
         if self.last.exists():
             self.restore()
+        if run.resumed:
+            run.rewind(self.at.step)
 
     def restore(self) -> None:
-        """Go on from the last checkpoint, forgetting what was logged after it."""
+        """Go back to the last checkpoint."""
         tensors, values = checkpoints.load(self.last)
         checkpoints.restore(self.last, tensors, self.model, self.optimizer)
         try:
             self.at = Position(**values)
         except TypeError as error:
             raise InputError(f"{self.last} is damaged: {error}") from None
-        self.run.rewind(self.at.step)
 
     def save(self) -> None:
         """Write the checkpoint to go on from."""
