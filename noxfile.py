@@ -34,14 +34,6 @@ FOLDERS = {
 }
 FRAMEWORKS = [name for name in FOLDERS if name != "shared"]
 STOCKS = [name for name in FOLDERS if name != "architectures"]  # those with a stock project, and what they share
-BENCHMARKS = {
-    "shared": ["text_and_tables"],
-    "architectures": ["dl_seq2seq", "dl_cnn_compare", "dl_nlp_tool", "sample_images", "cifar10_torch"],
-    "flax": ["flax_cifar10", "flax_shakespeare", "flax_stocks"],
-    "lightning": ["lightning_cifar10", "lightning_imdb", "lightning_stocks"],
-    "accelerate": ["accelerate_houses", "accelerate_stocks", "accelerate_cifar10"],
-    "xla": ["xla_recurrent", "xla_cifar10", "xla_imdb"],
-}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
@@ -151,12 +143,10 @@ def types(session: nox.Session, package: str) -> None:
 
 
 @nox.session(default=False)
-@nox.parametrize("package", list(FOLDERS), ids=list(FOLDERS))
-def bench(session: nox.Session, package: str) -> None:
-    """Our loops beside the textbook's and the machine's limit; baselines and optima of the sample data."""
-    install(session, package)
-    for name in BENCHMARKS[package]:
-        session.run("python", f"benchmarks/{name}.py", *session.posargs)
+def bench(session: nox.Session) -> None:
+    """Our loops beside the textbook's and the machine's peak, in one table. `-- flax --quick --compare OLD.json`."""
+    install(session, "shared")
+    session.run("python", "tools/bench.py", "--nox", sys.executable, *session.posargs)
 
 
 @nox.session(default=False)
