@@ -105,6 +105,12 @@ def _features(table, days):
     return ScoredHeadlines(table.assign(known=known, score=by_length(table["title"])), "here").features("S00", days)
 
 
+def test_of_two_columns_that_could_be_the_ticker_one_is_read(tmp_path):
+    path = tmp_path / "news.csv"
+    path.write_text("title,date,Date ,stock,ticker\nUp,2020-06-05,soon,A,B\n")
+    assert read_headlines(path).table["ticker"].tolist() == ["A"]
+
+
 def test_rows_that_cannot_be_used_are_left_out_and_counted(tmp_path):
     path = tmp_path / "news.csv"
     path.write_text(
@@ -129,7 +135,7 @@ def test_rows_that_cannot_be_used_are_left_out_and_counted(tmp_path):
     ("text", "message"),
     [
         (None, "does not exist"),
-        ("", "not a readable CSV"),
+        ("", "is empty; give a CSV"),
         ("title,stock\nUp,A\n", "has no column date or datetime"),
         ("title,date,stock\nUp,,A\nDown,soon,A\n", "no headline that can be used: 2 headlines without a date"),
         ("title,date,stock\n", "it has no rows"),

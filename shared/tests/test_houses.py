@@ -1,6 +1,7 @@
 """Houses: what NA means, what is refused, and a sample whose oracle is known."""
 
 import os
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,25 @@ def table() -> pd.DataFrame:
 def written(table: pd.DataFrame, tmp_path: Path) -> Path:
     table.to_csv(tmp_path / "train.csv", index=False)
     return tmp_path / "train.csv"
+
+
+def test_a_file_whose_line_ends_are_lost(table, tmp_path):
+    """Reading its header would take minutes."""
+    path = written(pd.concat([table] * 20), tmp_path)
+    path.write_text(path.read_text().replace("\n", ","))
+    with pytest.raises(InputError, match="columns in its first line"):
+        read_houses(path)
+
+
+def test_one_long_cell_is_not_paid_for_by_all_the_others(table, tmp_path):
+    table.loc[3, "Neighborhood"] = "x" * 20_000
+    houses = read_houses(written(table, tmp_path))
+    tracemalloc.start()
+    digest = houses.fingerprint
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20_000_000
+    assert digest != read_houses(written(table.assign(Neighborhood="NAmes"), tmp_path)).fingerprint
 
 
 def test_na_is_a_category_only_where_there_is_nothing(table, tmp_path):
@@ -99,7 +119,7 @@ def test_refuses_bad_cells(table, tmp_path, change, message):
     [
         (b"", "is empty"),
         (b"a,b\n1,2\n", "lacks the columns Id, .* and 76 more"),
-        (b"\xff\xfe\0", "is no CSV table"),
+        (b"\xff\xfe\0", "is not UTF-8"),
         (b'a,b\n"1,2\n', "is no CSV table"),
     ],
 )

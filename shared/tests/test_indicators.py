@@ -118,7 +118,7 @@ def test_exogenous_values_are_joined_by_what_was_known(tmp_path):
     ("text", "message"),
     [
         (None, "does not exist"),
-        ("", "not a readable CSV"),
+        ("", "is empty; give a CSV"),
         ("day,rate\n2020-01-01,1\n", "needs a column Date"),
         ("Date\n2020-01-01\n", "needs a column Date, a column of numbers"),
         ("Date,rate\n2020-01-01,high\n", "line 2: rate 'high' is not a number"),

@@ -66,6 +66,11 @@ def test_bad_lines_are_refused_by_number(text_file, content, message):
     assert len(str(refusal.value)) < 300
 
 
+def test_one_long_line_among_many_does_not_take_all_memory(text_file):
+    with pytest.raises(InputError, match=r"100,001 sequences, the longest of 2,000 integers"):
+        read_sequences(text_file("1\n" * 100_000 + "1 " * 2000))
+
+
 def test_missing_files_and_folders_are_refused(tmp_path):
     with pytest.raises(InputError, match="does not exist"):
         read_sequences(tmp_path / "none.txt")

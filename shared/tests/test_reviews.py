@@ -77,6 +77,7 @@ def test_parquet_of_the_hub(tmp_path):
         ('review,sentiment\n"good,positive\n', "is no CSV table"),
         (b"review,sentiment\ncaf\xe9,positive\n", "is not UTF-8"),
         (b"PAR1 and no more", "damaged Parquet"),
+        ("text,label\nso so,-1\n", "no review with a label"),
     ],
 )
 def test_refuses_files(tmp_path, content, message):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from dl_shared.data.cells import read_cells
 from dl_shared.data.prices import parse_dates, parse_numbers
 from dl_shared.errors import InputError
 
@@ -17,12 +18,8 @@ def read_exogenous(path: Path | str) -> pd.DataFrame:
         InputError: if it is missing, has no `Date` or no other column, or a cell is neither empty nor a number.
     """
     path = Path(path)
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, skip_blank_lines=False, index_col=False)
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist; give a CSV with a Date column and columns of numbers") from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, OSError) as error:
-        raise InputError(f"{path} is not a readable CSV file: {' '.join(str(error).split())}") from None
+    needed = "give a CSV with a Date column and columns of numbers"
+    table = read_cells(path, needed=needed, skip_blank_lines=False, index_col=False)
     table.index += 2
     table = table[(table != "").any(axis=1)]
     dated = [name for name in table.columns if name.strip().lower() in ("date", "observation_date")]

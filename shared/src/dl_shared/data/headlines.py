@@ -14,6 +14,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from dl_shared.baselines.cache import cached
+from dl_shared.data.cells import read_cells
 from dl_shared.errors import InputError
 from dl_shared.files import fingerprint
 
@@ -126,13 +127,9 @@ def read_headlines(path: Path | str) -> Headlines:
         InputError: if the file is missing, is no CSV, lacks a column, or has no row that can be used.
     """
     path = Path(path)
-    try:
-        raw = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False)
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist; give a CSV with the columns title, date and stock") from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, OSError) as error:
-        raise InputError(f"{path} is not a readable CSV file: {' '.join(str(error).split())}") from None
-    return clean(raw.rename(columns=_columns(raw.columns, path)), where=str(path))
+    raw = read_cells(path, needed="give a CSV with the columns title, date and stock", index_col=False)
+    names = _columns(raw.columns, path)
+    return clean(raw[list(names.values())].set_axis(list(names), axis="columns"), where=str(path))
 
 
 def clean(raw: pd.DataFrame, *, where: str) -> Headlines:
@@ -183,14 +180,14 @@ def known_at_close(dates: pd.Series) -> pd.Series:
 
 
 def _columns(found: Collection[str], path: Path) -> dict[str, str]:
-    """What the file's columns are called here."""
+    """What our columns are called in the file."""
     simple = {name.strip().lower().replace(" ", "").replace("_", ""): name for name in reversed(list(found))}
     names: dict[str, str] = {}
     for wanted, aliases in ALIASES.items():
         there = [simple[alias] for alias in aliases if alias in simple]
         if not there:
             raise InputError(f"{path} has no column {' or '.join(aliases)}; it has {_few(list(found))}")
-        names[there[0]] = wanted
+        names[wanted] = there[0]
     return names
 
 

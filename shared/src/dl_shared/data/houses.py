@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
+from dl_shared.data.cells import read_cells
 from dl_shared.errors import InputError
 from dl_shared.files import fingerprint
 
@@ -105,7 +106,7 @@ class Houses:
     def fingerprint(self) -> str:
         """SHA-256 of every cell and price."""
         numbers = self.features[list(NUMERIC)].to_numpy(np.float64)
-        words = self.features[list(CATEGORICAL)].fillna("").to_numpy(str).ravel().tolist()
+        words = self.features[list(CATEGORICAL)].fillna("").to_numpy(object).ravel().tolist()
         return fingerprint(numbers, words, self.ids, np.zeros(0) if self.prices is None else self.prices)
 
 
@@ -117,7 +118,9 @@ def read_houses(path: Path, *, priced: bool = True) -> Houses:
     """
     if path.is_dir():
         path = path / "train.csv"
-    return parse_houses(_read_csv(path), path, priced=priced)
+    # Only `NA` and nothing are missing, so that `None` (no masonry veneer) stays a category.
+    needed = "give Kaggle's train.csv or the folder that holds it"
+    return parse_houses(read_cells(path, needed=needed, na_values=[""]), path, priced=priced)
 
 
 def parse_houses(frame: pd.DataFrame, path: Path | str, *, priced: bool = True) -> Houses:
@@ -169,20 +172,6 @@ def missing_counts(features: pd.DataFrame) -> pd.DataFrame:
     no_garage = int((features["GarageType"] == ABSENT).sum())
     counts.loc["GarageYrBlt"] = [max(0, counts.loc["GarageYrBlt", "missing"] - no_garage), no_garage]
     return counts[counts.sum(axis=1) > 0].sort_values(["missing", "absent"], ascending=False)
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    """Cells as text; only `NA` and nothing are missing, so that `None` (no masonry veneer) stays a category."""
-    try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""], encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist; give Kaggle's train.csv or the folder that holds it") from None
-    except pd.errors.EmptyDataError:
-        raise InputError(f"{path} is empty; give Kaggle's train.csv") from None
-    except (pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is no CSV table: {' '.join(str(error).split())}") from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
 
 
 def _numbers(path: Path | str, frame: pd.DataFrame, column: str) -> Float[np.ndarray, " rows"]:

@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from dl_shared.data.cells import read_cells
 from dl_shared.errors import InputError
 from dl_shared.files import fingerprint
 
@@ -160,15 +161,9 @@ def _require(tickers: Collection[str], found: Collection[str], path: Path) -> No
 
 def _read_csv(path: Path) -> pd.DataFrame:
     """All cells as text, columns renamed, the index counting lines of the file; blank lines left out."""
-    try:
-        # index_col=False: else pandas takes the first column for an index when lines end in a comma
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, skip_blank_lines=False, index_col=False)
-    except pd.errors.EmptyDataError:
-        raise InputError(f"{path} is empty; it needs the columns Date,Open,High,Low,Close,Adj Close,Volume") from None
-    except (pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not a CSV file: {' '.join(str(error).split())}") from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    needed = "it needs the columns Date,Open,High,Low,Close,Adj Close,Volume"
+    # index_col=False: else pandas takes the first column for an index when lines end in a comma
+    table = read_cells(path, needed=needed, skip_blank_lines=False, index_col=False)
     simple = [name.strip().lower().replace(" ", "").replace("_", "").replace(".", "") for name in table.columns]
     table.columns = pd.Index([ALIASES.get(name, name) for name in simple])
     missing = [name for name in REQUIRED if name not in table]

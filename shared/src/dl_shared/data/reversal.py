@@ -10,6 +10,8 @@ from jaxtyping import Int
 
 from dl_shared.errors import InputError
 
+MAX_NUMBERS = 100_000_000  # of all sequences, padded to the longest
+
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _INT64 = np.iinfo(np.int64)
 
@@ -78,6 +80,12 @@ def read_sequences(path: Path) -> Sequences:
             rows.append(_parse(line, f"{path}, line {number}"))
     if not rows:
         raise InputError(f"{path} holds no sequence; it must hold one integer sequence a line")
+    longest = max(map(len, rows))
+    if longest * len(rows) > MAX_NUMBERS:
+        raise InputError(
+            f"{path} has {len(rows):,} sequences, the longest of {longest:,} integers: padded to that length they would"
+            f" be more than {MAX_NUMBERS:,} integers; leave out the longest"
+        )
     return Sequences.from_rows(rows)
 
 

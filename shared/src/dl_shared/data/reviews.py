@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from jaxtyping import Int
 from sklearn.model_selection import train_test_split
 
+from dl_shared.data.cells import read_cells
 from dl_shared.data.corpus import read_text
 from dl_shared.errors import InputError
 
@@ -81,12 +82,12 @@ def read_reviews(path: Path) -> Source:
         return Source(_read_folders(root / "train"), _read_folders(root / "test") if (root / "test").is_dir() else None)
     if (path / "pos").is_dir() and (path / "neg").is_dir():
         return Source(_read_folders(path), None)
-    parquet = sorted(path.rglob("*.parquet"))
+    parquet = sorted(file for file in path.rglob("*.parquet") if file.is_file())
     train = [file for file in parquet if file.name.startswith("train")]
     if train:
         test = [file for file in parquet if file.name.startswith("test")]
         return Source(_read_tables(train), _read_tables(test) if test else None)
-    tables = parquet or sorted(path.glob("*.csv"))
+    tables = parquet or sorted(file for file in path.glob("*.csv") if file.is_file())
     if len(tables) == 1:
         return Source(_read_table(tables[0]), None)
     found = f"has {len(tables)} tables" if tables else "holds no reviews"
@@ -199,7 +200,7 @@ def _read_tables(paths: Sequence[Path]) -> Reviews:
 
 def _read_table(path: Path) -> Reviews:
     """One CSV or Parquet file."""
-    frame = _read_parquet(path) if _is_parquet(path) else _read_csv(path)
+    frame = _read_parquet(path) if _is_parquet(path) else read_cells(path, needed=LAYOUTS)
     pair = next((pair for pair in COLUMNS if set(pair) <= set(frame.columns)), None)
     if pair is None:
         found = ", ".join(str(column)[:30] for column in frame.columns[:6])
@@ -209,6 +210,8 @@ def _read_table(path: Path) -> Reviews:
     texts, words = frame[pair[0]], frame[pair[1]].astype(str).str.strip().str.lower()
     unlabelled = words == "-1"  # the hub marks reviews without a label so
     texts, words = texts[~unlabelled], words[~unlabelled]
+    if texts.empty:
+        raise InputError(f"{path} has no review with a label")
     empty = np.flatnonzero(texts.isna() | (texts.astype(str).str.strip() == ""))
     if empty.size:
         raise InputError(
@@ -230,18 +233,8 @@ def _is_parquet(path: Path) -> bool:
 
 def _read_parquet(path: Path) -> pd.DataFrame:
     try:
-        return pq.read_table(path).to_pandas()
-    except (pa.ArrowException, OSError) as error:
+        table = pq.read_table(path)
+        table.validate(full=True)  # a damaged page may hold text that is none
+        return table.to_pandas()
+    except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:  # the latter of pandas' own metadata
         raise InputError(f"{path} is a damaged Parquet file ({' '.join(str(error).split())[:100]})") from None
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    """Cells as text; a review that says `NA` or `null` is a review."""
-    try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except pd.errors.EmptyDataError:
-        raise InputError(f"{path} is empty; {LAYOUTS}") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 (byte 0x{error.object[error.start]:02x}); save it as UTF-8") from None
-    except pd.errors.ParserError as error:
-        raise InputError(f"{path} is no CSV table: {' '.join(str(error).split())}") from None
