@@ -1,5 +1,7 @@
 """Paid for once, and again only when it has to be."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -37,7 +39,19 @@ def test_other_data_name_or_version_is_computed_anew():
     assert compute.calls == 4
 
 
-@pytest.mark.parametrize("damage", [lambda raw: raw[: len(raw) // 2], lambda raw: b"", lambda raw: b"not a zip" * 9])
+def other_compression(raw):
+    """Each member says that it is compressed by a method that there is none of."""
+    changed = bytearray(raw)
+    for signature, place in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+        for found in re.finditer(re.escape(signature), raw):
+            changed[found.start() + place] = 99
+    return bytes(changed)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [lambda raw: raw[: len(raw) // 2], lambda raw: b"", lambda raw: b"not a zip" * 9, other_compression],
+)
 def test_damaged_file_is_computed_again_and_mended(damage):
     compute = Counter()
     cached("damaged", "d" * 64, compute)

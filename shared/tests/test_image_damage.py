@@ -1,7 +1,10 @@
 """Images that cannot be used: one line that says what is wrong and where, and nothing run or lost."""
 
+import gzip
 import os
 import pickle
+import struct
+import tracemalloc
 
 import image_layouts as layouts
 import numpy as np
@@ -245,3 +248,81 @@ def test_folders_that_do_not_fit(tmp_path, parts):
     file = next(damaged.rglob("*.png"))
     file.write_bytes(b"no image")
     refused(damaged, file.name, "not a readable image")
+
+
+def test_a_pickle_takes_no_memory_at_its_word(tmp_path, parts):
+    """A number of its memo decides how long that is; a list that holds another ten times over can be ten lists deep."""
+    batch = layouts.write_python(tmp_path, parts) / "data_batch_1"
+    memo = b"\x80\x02]r\xff\xff\xff\x00."  # an empty list, remembered under the number 16,777,215
+    row = [0]
+    for _ in range(12):
+        row = [row] * 10
+    nested = pickle.dumps({b"data": np.zeros((1, 3072), np.uint8), b"labels": row}, protocol=2)
+    for raw in (memo, nested):
+        batch.write_bytes(raw)
+        tracemalloc.start()
+        refused(tmp_path, "data_batch_1")
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 5_000_000
+
+
+@pytest.mark.parametrize("size", [-512, -(1 << 40)])
+def test_a_member_of_negative_size_is_refused(tmp_path, parts, size):
+    """Python's tarfile would come to the same member again and again."""
+    file = layouts.write_archive(tmp_path / "a.tar.gz", parts, "binary")
+    plain = bytearray(gzip.decompress(file.read_bytes()))
+    plain[124:136] = b"\xff" + (size & ((1 << 88) - 1)).to_bytes(11, "big")
+    plain[148:156] = b" " * 8
+    plain[148:156] = b"%06o\0 " % sum(plain[:512])
+    file.write_bytes(gzip.compress(plain))
+    refused(file, "a.tar.gz")
+
+
+def test_parquet_whose_footer_counts_other_rows(tmp_path, parts):
+    file = layouts.write_parquet(tmp_path, parts) / "train-00000-of-00001.parquet"
+    raw = file.read_bytes()
+    body, footer = raw[:-2000], raw[-2000:]
+    assert b"\x16\x50" in footer  # 40 rows, in Thrift's compact protocol
+    file.write_bytes(body + footer.replace(b"\x16\x50", b"\x16\x7e"))
+    train = load_images(str(tmp_path)).train
+    np.testing.assert_array_equal(train.images, parts[0].images)
+    np.testing.assert_array_equal(train.labels, parts[0].labels)
+
+
+@pytest.mark.parametrize("cells", [["/etc/passwd"] * 2, [3, 4]], ids=["paths", "numbers"])
+def test_parquet_whose_images_are_no_bytes(tmp_path, cells):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    for name in ("train", "test"):
+        table = pa.table({"img": [{"bytes": cell} for cell in cells], "label": [0, 1]})
+        pq.write_table(table, tmp_path / f"{name}.parquet")
+    refused(tmp_path, "expected bytes")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        struct.pack(">HBB3I", 0, 8, 3, 0, 0xFFFF_FFFF, 0xFFFF_FFFF),
+        struct.pack(">HBB100I", 0, 8, 100, *[1] * 100) + b"\0",
+        struct.pack(">HBB3I", 0, 8, 3, 0xFFFF_FFFF, 28, 28),
+    ],
+    ids=["nothing of many", "a hundred axes", "too many"],
+)
+def test_idx_headers_that_no_array_has(tmp_path, header):
+    folder = layouts.write_idx(tmp_path, layouts.make_parts((28, 28, 1)), compress=False)
+    (folder / "train-images-idx3-ubyte").write_bytes(header)
+    refused(folder, "train-images-idx3-ubyte", dataset="mnist")
+
+
+def test_of_a_compressed_file_no_more_is_unpacked_than_its_header_announces(tmp_path):
+    folder = layouts.write_idx(tmp_path, layouts.make_parts((28, 28, 1)))
+    bomb = layouts.idx(np.zeros((40, 28, 28), np.uint8)) + bytes(100 << 20)
+    (folder / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(bomb, compresslevel=1))
+    del bomb
+    tracemalloc.start()
+    refused(folder, "31,360 bytes, more follow", dataset="mnist")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 5_000_000

@@ -95,7 +95,9 @@ def test_texts_are_tokenised_once():
     assert tokenize.calls == 2
 
 
-@pytest.mark.parametrize("damage", ["cut short", "emptied", "of other texts", "with ids that do not exist"])
+@pytest.mark.parametrize(
+    "damage", ["cut short", "emptied", "of other texts", "with ids that do not exist", "with offsets far outside"]
+)
 def test_a_damaged_cache_is_made_again(damage, monkeypatch):
     tokenize = Counting()
     read(tokenize, damage)
@@ -104,6 +106,11 @@ def test_a_damaged_cache_is_made_again(damage, monkeypatch):
         path.write_bytes(path.read_bytes()[:-200])
     elif damage == "emptied":
         path.write_bytes(b"")
+    elif damage == "with offsets far outside":
+        offsets = np.array([0, 3, 3, 5], np.int32).tobytes()
+        assert offsets in path.read_bytes()
+        far = np.array([0, 3, 3, 2**30], np.int32).tobytes()
+        path.write_bytes(path.read_bytes().replace(offsets, far))
     else:
         ids = [[[1]], [[1], [2], [77]]][damage.startswith("with")]
         token_cache._write(path, [""] * len(ids), lambda texts: ids)

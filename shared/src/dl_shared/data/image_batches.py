@@ -37,9 +37,16 @@ def recognise_batches(files: Sequence[Path], spec: ImageSet) -> Layout | None:
 
 def recognise_archive(files: Sequence[Path], spec: ImageSet) -> Layout | None:
     """One tar archive, compressed or not, with the batches inside; nothing is extracted to disk."""
-    if len(files) != 1 or not tarfile.is_tarfile(files[0]):
+    if len(files) != 1 or not _is_archive(files[0]):
         return None
     return Layout("CIFAR-10's archive", (files[0],), lambda: _read_archive(files[0], spec))
+
+
+def _is_archive(file: Path) -> bool:
+    try:
+        return tarfile.is_tarfile(file)
+    except (OSError, EOFError, zlib.error):  # compressed, and cut short within the first header
+        return False
 
 
 def _reader(files: Sequence[Path], parse: Callable[[bytes, str], Batch], spec: ImageSet) -> Callable[[], Decoded]:
@@ -54,6 +61,8 @@ def _read_archive(file: Path, spec: ImageSet) -> Decoded:
     try:
         with tarfile.open(file) as archive:
             for member in archive:
+                if member.size < 0 or member.issparse():  # the next member would be this one again; bytes from nothing
+                    raise InputError(f"{file}: {member.name[:100]} is not what an archive of CIFAR-10 holds")
                 match = _NAME.fullmatch(Path(member.name).name)
                 content = archive.extractfile(member) if match and member.isfile() else None
                 if match and content is not None:
@@ -62,7 +71,9 @@ def _read_archive(file: Path, spec: ImageSet) -> Decoded:
                     if member.size > MAX_BATCH_BYTES:
                         raise InputError(f"{where} is too large for a batch of CIFAR-10 ({member.size:,} bytes)")
                     batches.append((match[0], parse(content.read(), where)))
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+    except InputError:
+        raise
+    except Exception as error:  # damaged archives fail in every way there is
         raise InputError(f"{file} is damaged or cut short: {error}; download it again") from None
     return _joined(sorted(batches, key=lambda batch: batch[0]), spec, str(file))
 
@@ -106,17 +117,17 @@ def parse_python_batch(raw: bytes, where: str) -> Batch:
         InputError: if the file asks for anything else, or is damaged.
     """
     try:
-        content = _PlainUnpickler(io.BytesIO(raw), encoding="bytes").load()
+        content: Any = _PlainUnpickler(io.BytesIO(raw), encoding="bytes").load()
     except _RefusedError as error:
         raise InputError(f"{where} is refused: it asks for {str(error)[:80]!r}, and data must not run code") from None
     except Exception:  # damaged pickles fail in every way there is
         raise InputError(f"{where} is not a Python batch of CIFAR-10, or is cut short") from None
     try:
-        fields = {_text(key): value for key, value in content.items()}
-        data, labels = (np.asarray(_plain(fields[name])) for name in ("data", "labels"))
+        fields = {_text(key): value for key, value in content.items() if isinstance(key, bytes | str)}
+        data, labels = fields["data"].value, _numbers(fields["labels"])
         if data.dtype != np.uint8 or data.shape != (len(labels), PIXELS) or labels.dtype.kind not in "iu":
             raise ValueError
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
         raise InputError(
             f"{where} is not a batch of CIFAR-10: it must hold `data`, bytes of {PIXELS} pixels an image, and `labels`"
         ) from None
@@ -175,12 +186,18 @@ def _latin1(text: str, encoding: str) -> bytes:
     return text.encode("latin1")
 
 
-def _plain(value: Any) -> Any:
-    return value.value if isinstance(value, _Array) else value
+def _numbers(labels: Any) -> np.ndarray:
+    """From an array or a flat list; a list that holds itself ten times over, ten levels deep, is not unfolded."""
+    if isinstance(labels, list) and all(type(label) is int for label in labels):
+        return np.array(labels, np.int64)
+    return labels.value
 
 
-class _PlainUnpickler(pickle.Unpickler):
-    """Finds stand-ins for what a pickled NumPy array names, and nothing else."""
+class _PlainUnpickler(pickle._Unpickler):
+    """Finds stand-ins for what a pickled NumPy array names, and nothing else.
+
+    It is the one written in Python: that in C takes gigabytes for a memo whose number is large, at the word of a file.
+    """
 
     ADMITTED = {  # noqa: RUF012
         "multiarray._reconstruct": lambda *_: _Array(),

@@ -48,7 +48,10 @@ def decoded_once(name: str, files: Iterable[Path], decode: Callable[[], Decoded]
 def _key(name: str, files: Iterable[Path]) -> str:
     digest = hashlib.sha256(f"{VERSION} {name}".encode())
     for file in sorted(files):
-        stat = file.stat()
+        try:
+            stat = file.stat()
+        except OSError as error:  # a link that leads nowhere
+            raise InputError(f"{file} cannot be read: {error.strerror}") from None
         digest.update(f"\0{file.resolve()}\0{stat.st_size}\0{stat.st_mtime_ns}".encode())
     return digest.hexdigest()[:32]
 
@@ -60,7 +63,7 @@ def _read(folder: Path) -> Stored | None:
         if fingerprint(*arrays) != meta["fingerprint"]:
             return None
         names, quirks = tuple(meta["class_names"]), tuple(meta["quirks"])
-    except (OSError, ValueError, EOFError, KeyError, TypeError, InputError):  # damaged or absent: decode again
+    except Exception:  # absent, or damaged in whatever way: decode again
         return None
     return Stored(Split(*arrays[:2]), Split(*arrays[2:]), names, quirks, meta["fingerprint"])
 

@@ -1,6 +1,7 @@
 """Image files on disk with labels by folder, or in Kaggle's table."""
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -99,7 +100,7 @@ def _read_folders(grouped: dict[str, dict[Path, str]], quirks: Sequence[str], sp
     known = {_folded(name): label for label, name in enumerate(spec.class_names)}
     if all(_folded(name) in known for name in found):
         names, number = spec.class_names, {name: known[_folded(name)] for name in found}
-    elif all(name.isdigit() for name in found):
+    elif all(re.fullmatch(r"[0-9]{1,9}", name) for name in found):
         names, number = spec.class_names, {name: int(name) for name in found}
     else:
         names, number = tuple(found), {name: label for label, name in enumerate(found)}

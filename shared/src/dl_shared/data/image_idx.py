@@ -1,9 +1,12 @@
 """IDX files, plain or compressed: the format of MNIST and Fashion-MNIST (LeCun, Cortes and Burges 1998)."""
 
 import gzip
+import math
 import re
+import struct
 import zlib
 from collections.abc import Sequence
+from io import BufferedIOBase
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +15,8 @@ from dl_shared.data.image_sets import Decoded, ImageSet, Layout, Split, one_fold
 from dl_shared.errors import InputError
 
 UNSIGNED_BYTES = 0x08
+MAX_AXES = 4  # images, rows, columns and perhaps channels
+MAX_BYTES = 1 << 30  # twenty times the largest official file
 _NAME = re.compile(r"(train|t10k|test)[-_.](images|labels)[-_.].*ubyte(\.gz)?", re.IGNORECASE)
 
 
@@ -52,7 +57,7 @@ def _read_part(images_file: Path, labels_file: Path, shape: tuple[int, int, int]
         raise InputError(
             f"{labels_file} has {len(labels):,} labels for the {len(images):,} images of {images_file.name}"
         )
-    return Split(images.copy(), labels.astype(np.int64))  # a copy can be written to, and lets go of the file's bytes
+    return Split(images.copy(), labels.astype(np.int64))  # a copy can be written to
 
 
 def read_idx(file: Path) -> np.ndarray:
@@ -62,19 +67,30 @@ def read_idx(file: Path) -> np.ndarray:
         InputError: if the file is cut short, of another type, or no IDX file at all.
     """
     try:
-        raw = file.read_bytes()
-        if raw[:2] == b"\x1f\x8b":
-            raw = gzip.decompress(raw)
+        with file.open("rb") as opened:
+            packed = opened.read(2) == b"\x1f\x8b"
+        with gzip.open(file) if packed else file.open("rb") as opened:
+            axes = _read_axes(opened, file)
+            expected = math.prod(axes)
+            if not 0 < expected <= MAX_BYTES:
+                raise InputError(f"{file} is damaged, or not of MNIST's kind: its header announces {expected:,} bytes")
+            content = opened.read(expected + 1)  # and no more: what is compressed may be a thousand times as long
     except (OSError, EOFError, zlib.error):
         raise InputError(f"{file} is cut short or damaged: it cannot be decompressed; download it again") from None
-    if len(raw) < 4 or raw[:2] != b"\0\0" or len(raw) < 4 + 4 * raw[3]:
-        raise InputError(f"{file} is not an IDX file, or is cut short")
-    if raw[2] != UNSIGNED_BYTES:
-        raise InputError(f"{file} holds values of type 0x{raw[2]:02x}, expected unsigned bytes (0x08)")
-    axes = tuple(int(axis) for axis in np.frombuffer(raw, ">u4", count=raw[3], offset=4))
-    start, expected = 4 + 4 * len(axes), int(np.prod(axes, dtype=object))
-    if len(axes) == 0 or len(raw) - start != expected:
-        raise InputError(
-            f"{file} is cut short or damaged: its header announces {expected:,} bytes, {len(raw) - start:,} follow"
-        )
-    return np.frombuffer(raw, np.uint8, offset=start).reshape(axes)
+    if len(content) != expected:
+        follow = f"{len(content):,}" if len(content) < expected else "more"
+        raise InputError(f"{file} is cut short or damaged: its header announces {expected:,} bytes, {follow} follow")
+    return np.frombuffer(content, np.uint8).reshape(axes)
+
+
+def _read_axes(opened: BufferedIOBase, file: Path) -> tuple[int, ...]:
+    """The lengths of the array's axes."""
+    start = opened.read(4)
+    if len(start) < 4 or start[:2] != b"\0\0" or not 1 <= start[3] <= MAX_AXES:
+        raise InputError(f"{file} is not an IDX file of images or labels, or is cut short")
+    if start[2] != UNSIGNED_BYTES:
+        raise InputError(f"{file} holds values of type 0x{start[2]:02x}, expected unsigned bytes (0x08)")
+    lengths = opened.read(4 * start[3])
+    if len(lengths) < 4 * start[3]:
+        raise InputError(f"{file} is cut short: its header is not whole")
+    return struct.unpack(f">{start[3]}I", lengths)

@@ -91,27 +91,37 @@ def _class_names(file: Path) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
 def _read_parquet(files: Sequence[Path], shape: tuple[int, int, int]) -> Split:
     opened = [open_parquet(file) for file in files]
     try:
-        n = sum(parquet.metadata.num_rows for parquet in opened)
-        images, labels = np.empty((n, *shape), np.uint8), np.empty(n, np.int64)
-        row = 0
+        labels = np.concatenate([_labels(file, parquet) for file, parquet in zip(files, opened, strict=True)])
+        images, row = np.empty((len(labels), *shape), np.uint8), 0
         for file, parquet in zip(files, opened, strict=True):
-            columns = (_column(file, parquet, IMAGE_COLUMNS, "image"), _column(file, parquet, LABEL_COLUMNS, "label"))
+            column = _column(file, parquet, IMAGE_COLUMNS, "image")
             try:
-                for batch in parquet.iter_batches(batch_size=1000, columns=list(columns)):
-                    labels[row : row + len(batch)] = batch.column(columns[1]).to_numpy(zero_copy_only=False)
-                    for encoded in _encoded(batch.column(columns[0]), file):
-                        images[row] = decode_image(encoded, shape, f"image {row} of {file}")
+                for batch in parquet.iter_batches(batch_size=1000, columns=[column]):
+                    for encoded in _encoded(batch.column(0), file):
+                        if row < len(labels):
+                            images[row] = decode_image(encoded, shape, f"image {row} of {file}")
                         row += 1
             except (OSError, pa.ArrowException) as error:
                 raise InputError(f"{file} is damaged after row {row}: {_line(error)}") from None
-            except (TypeError, ValueError) as error:
-                if isinstance(error, InputError):
-                    raise
-                raise InputError(f"{file}: column '{columns[1]}' must hold whole numbers, one for each image") from None
+        if row != len(labels):
+            raise InputError(f"{files[0]} is damaged: {row:,} images for {len(labels):,} labels")
         return Split(images, labels)
     finally:
         for parquet in opened:
             parquet.close()
+
+
+def _labels(file: Path, parquet: pq.ParquetFile) -> np.ndarray:
+    """As they are, and not as many as the file's footer says there are, which may be damaged."""
+    column = _column(file, parquet, LABEL_COLUMNS, "label")
+    try:
+        parts = [batch.column(0) for batch in parquet.iter_batches(columns=[column])]
+        labels = pa.chunked_array(parts, type=parquet.schema_arrow.field(column).type)
+    except (OSError, pa.ArrowException, KeyError, TypeError) as error:
+        raise InputError(f"{file} is damaged: {_line(error)}") from None
+    if not pa.types.is_integer(labels.type) or labels.null_count:
+        raise InputError(f"{file}: column '{column}' must hold whole numbers, one for each image")
+    return labels.to_numpy().astype(np.int64)
 
 
 def _column(file: Path, parquet: pq.ParquetFile, candidates: tuple[str, ...], what: str) -> str:
@@ -129,7 +139,7 @@ def _encoded(column: pa.Array, file: Path) -> list[bytes]:
     if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
         cells = column.to_pylist()
     elif pa.types.is_struct(column.type) and column.type.get_field_index("bytes") >= 0:
-        cells = column.field("bytes").to_pylist()
+        return _encoded(column.field("bytes"), file)
     else:
         raise InputError(f"{file}: the image column is {column.type}, expected bytes or a struct with a field 'bytes'")
     if None in cells:

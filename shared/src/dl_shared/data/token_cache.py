@@ -53,10 +53,15 @@ def _read(path: Path, texts: int, vocab_size: int) -> Tokens | None:
         return None
     try:
         column = Dataset.from_file(str(path)).data.column("input_ids").combine_chunks()
-    except (pa.ArrowException, OSError, KeyError, ValueError, TypeError):
+        if isinstance(column, pa.ChunkedArray):  # a column of no chunks stays one
+            column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], pa.list_(pa.int32()))
+        column.validate(full=True)  # else a damaged offset is an address that is not ours
+    except Exception:  # damaged files fail in every way there is
         return None
-    if isinstance(column, pa.ChunkedArray):  # a column of no chunks stays one
-        column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], pa.list_(pa.int32()))
+    if not pa.types.is_list(column.type) or column.type.value_type != pa.int32():
+        return None
+    if column.null_count or column.values.null_count:
+        return None
     ids, offsets = column.flatten().to_numpy(), column.offsets.to_numpy()
     if len(column) != texts or (len(ids) and not (ids.min() >= 0 and ids.max() < vocab_size)):
         return None

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pandas as pd
 
-from dl_shared.data.prices import Prices, clean
+from dl_shared.data.prices import COLUMNS, Prices, clean
 from dl_shared.errors import InputError
 from dl_shared.files import atomic_path, cache_dir, fingerprint
 
@@ -75,19 +75,16 @@ def _cached(ticker: str, first: date, last: date, base_url: str | None, waits: t
         return stored
     table = _fetch_patiently(ticker, first, last, base_url, waits)
     with atomic_path(path) as temporary:
-        table.to_parquet(temporary)
+        table.to_parquet(temporary, write_page_checksum=True)
     return table
 
 
 def _read_cache(path: Path) -> pd.DataFrame | None:
-    import pyarrow
-
     try:
-        return pd.read_parquet(path)
-    except FileNotFoundError:
+        table = pd.read_parquet(path, page_checksum_verification=True)
+    except Exception:  # absent, or damaged in whatever way, which is as good as absent
         return None
-    except (OSError, pyarrow.ArrowException):  # damaged: as good as absent
-        return None
+    return table if set(table.columns) == {"date", *COLUMNS} else None
 
 
 def _fetch_patiently(
@@ -95,7 +92,7 @@ def _fetch_patiently(
 ) -> pd.DataFrame:
     """One ticker's table in the columns of a file; tries again only when told to slow down."""
     with warnings.catch_warnings():
-        from yfinance.exceptions import YFDataException, YFRateLimitError, YFTickerMissingError
+        from yfinance.exceptions import YFRateLimitError, YFTickerMissingError
 
         warnings.simplefilter("ignore")  # yfinance uses what pandas 3 is about to drop, once for every row
         for wait in (*waits, None):
@@ -108,7 +105,7 @@ def _fetch_patiently(
                 raise InputError(
                     f"Yahoo has no prices for {ticker!r} from {first} to {last}; check the symbol and the dates"
                 ) from None
-            except (OSError, YFDataException, ValueError) as error:  # network errors of requests and curl are OSErrors
+            except Exception as error:  # the network's, and all that yfinance makes of an answer it did not expect
                 cause = type(error).__name__
                 raise InputError(f"Yahoo Finance cannot be reached or understood ({cause}); {OTHERWISE}") from None
     raise InputError(f"Yahoo Finance limits the rate of requests; wait some minutes, or {OTHERWISE}")
