@@ -86,6 +86,28 @@ def images_of_another_size(folder):
     return layouts.write_parquet(folder, layouts.make_parts((48, 48, 3)))
 
 
+def a_link_that_leads_nowhere(folder):
+    layouts.write_folders(folder, layouts.make_parts())
+    (folder / "train" / "cat" / "9.png").symlink_to(folder / "gone.png")
+    return folder
+
+
+def folders_named(names):
+    """Classes whose names are made of digits, but are no labels; the images are of another size."""
+
+    def write(folder):
+        train, test = layouts.make_parts((8, 8, 3))
+        train.labels[:], test.labels[:] = train.labels % 2, test.labels % 2
+        return layouts.write_folders(folder, (train, test), names=names)
+
+    return write
+
+
+def a_file_that_begins_as_if_compressed(folder):
+    (folder / "x.bin").write_bytes(gzip.compress(b"x" * 3000)[:15])
+    return folder / "x.bin"
+
+
 def table(text):
     def write(folder):
         (folder / "ABC.csv").write_text(text)
@@ -112,6 +134,10 @@ def table(text):
         (table(HEADER + DAY + "2020-01-03,10,11,9,0,0,100\n"), "line 3"),
         (table(HEADER + DAY + "2020-01-03,10,11,9,ten,10,100\n"), "line 3"),
         (table(HEADER), "ABC.csv"),
+        (a_link_that_leads_nowhere, "9.png cannot be read: No such file"),
+        (folders_named(("²", "³")), "expected 32 x 32"),
+        (folders_named(("9" * 30, "8" * 30)), "expected 32 x 32"),
+        (a_file_that_begins_as_if_compressed, "x.bin"),
     ],
     ids=lambda value: value.__name__ if callable(value) else "",
 )
@@ -120,6 +146,26 @@ def test_wrong_data_is_refused_in_one_line(refusal, tmp_path, write, said):
     before = contents(tmp_path)
     assert said in refusal("check", path)
     assert contents(tmp_path) == before
+
+
+def test_a_home_that_is_not_there_and_a_name_that_is_no_text(refusal, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "user who is not there" in refusal("check", "~nobody-of-that-name/prices.csv")
+    assert "\\udcff.csv does not exist" in refusal("check", "\udcff.csv")
+
+
+def test_what_a_message_quotes_is_short_and_does_nothing_to_a_terminal(refusal, tmp_path):
+    (tmp_path / "ABC.csv").write_text(HEADER + f"\x1b[2J{'x' * 100_000},10,11,9,10,10,100\n")
+    said = refusal("check", tmp_path / "ABC.csv")
+    assert r"\x1b[2J" in said
+    assert "\x1b" not in said
+    assert len(said) < 1200
+
+
+def test_a_compressed_table_that_is_cut_short(refusal, tmp_path):
+    packed = gzip.compress((HEADER + DAY * 50).encode())
+    (tmp_path / "S.csv.gz").write_bytes(packed[: len(packed) // 2])
+    assert "S.csv.gz is no CSV table" in refusal("check", tmp_path / "S.csv.gz", "--kind", "stocks")
 
 
 def test_a_malicious_pickle_is_refused_and_not_executed(refusal, tmp_path):

@@ -37,6 +37,11 @@ def error_line(result):
     return lines[0]
 
 
+def test_options_that_are_no_numbers_are_refused(toy):
+    assert "--seconds-per-step must be a finite number" in error_line(toy("train", "--seconds-per-step", "nan"))
+    assert "user who is not there" in error_line(toy("train", "--data", "~nobody-of-that-name/x"))
+
+
 def test_train_ends_with_the_three_figures_and_the_report(toy):
     lines = toy("train").stdout.splitlines()
     assert [line.split()[0] for line in lines] == ["started", "baseline", "result", "optimum", "gap", "report"]

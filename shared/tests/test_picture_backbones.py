@@ -87,7 +87,10 @@ def test_sizes_as_the_hub_writes_them(size, expected):
 
 @pytest.mark.parametrize(
     "values",
-    [{"size": "large"}, {"size": {}}, {"image_mean": [1]}, {"image_std": [1, 1, 0]}, {"size": 0}, {"size": []}],
+    [
+        *({"size": size} for size in ("large", {}, 0, [], 10**9, float("inf"))),
+        *({"image_mean": [1]}, {"image_mean": [float("nan"), 0, 0]}, {"image_std": [1, 1, 0]}),
+    ],
 )
 def test_a_description_that_says_nothing(folder, values):
     (folder / "preprocessor_config.json").write_text(json.dumps(values))

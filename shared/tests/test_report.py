@@ -246,6 +246,22 @@ def test_a_folder_with_one_damaged_run_still_compares_the_others(tmp_path, capsy
     assert "1 run compared" in (tmp_path / "comparison.html").read_text()
 
 
+def test_numbers_that_no_computer_counts_with_do_no_harm(tmp_path):
+    run = make_run(tmp_path)
+    summary = json.loads((run / "summary.json").read_text())
+    summary["metrics"]["test"]["accuracy"] = summary["cost"]["parameters"] = 10**400
+    (run / "summary.json").write_text(json.dumps(summary))
+    with (run / "metrics.jsonl").open("a") as history:
+        history.write('{"epoch": 3, "split": "validation", "accuracy": 1' + "0" * 400 + "}\n")
+    assert "1 run compared" in Page(write_comparison([run], tmp_path / "c.html")).text
+    (run / "summary.json").write_text(json.dumps(summary).replace("1" + "0" * 400, "1" + "0" * 5000))
+    with pytest.raises(InputError, match=r"summary\.json cannot be read"):
+        write_page(run)
+    (run / "summary.json").write_text("[" * 100_000)
+    with pytest.raises(InputError, match=r"summary\.json cannot be read"):
+        write_page(run)
+
+
 def test_numbers_read_as_people_write_them():
     assert [score(value) for value in (0.91234, 12, 123456.789, 1.5e-7, None, 0.0)] == [
         *("0.9123", "12", "123,456.79", "1.5e-07", "\N{EN DASH}", "0.0000")

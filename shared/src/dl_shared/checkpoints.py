@@ -50,6 +50,8 @@ def load(path: Path) -> tuple[dict[str, Arrays], dict[str, Any]]:
             for name in file.keys():  # noqa: SIM118 (not a dict)
                 part, _, rest = name.partition(".")
                 parts.setdefault(part, {})[rest] = file.get_tensor(name)
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        if not isinstance(values, dict):
+            raise ValueError("its values have no names")
+    except (SafetensorError, OSError, KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
         raise InputError(f"the checkpoint {path} is damaged ({' '.join(str(error).split())})") from None
     return parts, values

@@ -11,6 +11,7 @@ import errno
 import importlib
 import io
 import json
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -258,9 +259,24 @@ def _parse(project: str, description: str, verbs: Sequence[Verb], arguments: Seq
             union: Any = tuple(parsers.values())
             _tyro(project, description, _union(union), arguments)
             raise InputError(f"give one of the verbs: {', '.join(parsers)}")
-        return chosen, _tyro(f"{project} {chosen.name}", chosen.help, parsers[chosen.name], arguments[1:])
+        options = _tyro(f"{project} {chosen.name}", chosen.help, parsers[chosen.name], arguments[1:])
+        _check_numbers(options)
+        return chosen, options
     except ValueError as error:
         raise InputError(str(error)) from None
+
+
+def _check_numbers(options: Any) -> None:
+    """Refuse `nan` and `inf`, which no option of ours means; comparisons such as `rate <= 0` let `nan` pass."""
+    for field in dataclasses.fields(options):
+        value = getattr(options, field.name)
+        if dataclasses.is_dataclass(value):
+            _check_numbers(value)
+        elif any(
+            isinstance(one, float) and not math.isfinite(one)
+            for one in (value if isinstance(value, tuple) else [value])
+        ):
+            raise InputError(f"--{field.name.replace('_', '-')} must be a finite number, got {value}")
 
 
 def _union(types: tuple[Any, ...]) -> Any:

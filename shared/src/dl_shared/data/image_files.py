@@ -10,8 +10,7 @@ from jaxtyping import UInt8
 from PIL import Image, ImageOps
 
 from dl_shared.errors import InputError
-
-_DAMAGE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)  # all the ways Pillow reports it
+from dl_shared.paths import user_path
 
 
 def decode_image(
@@ -28,7 +27,7 @@ def decode_image(
             size = image.size
             if size == (width, height):
                 return np.asarray(image.convert("RGB" if channels == 3 else "L")).reshape(shape)
-    except _DAMAGE:
+    except Exception:  # damaged images fail in every way there is
         raise InputError(f"{where} is not a readable image: the file is damaged or of another kind") from None
     raise InputError(
         f"{where} is {size[0]} x {size[1]} pixels, expected {width} x {height}: "
@@ -53,7 +52,7 @@ def read_image_files(
     """
     images = np.empty((len(paths), size, size, channels), np.uint8)
     for row, path in enumerate(paths):
-        images[row] = _fitted(Path(path).expanduser(), size, channels)
+        images[row] = _fitted(user_path(path), size, channels)
     return images
 
 
@@ -63,18 +62,23 @@ def _fitted(path: Path, size: int, channels: int) -> UInt8[np.ndarray, "size siz
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as opened:
-                image = ImageOps.exif_transpose(opened)
-                if image.mode.startswith("I"):  # 16 bits, which Pillow would clip at 255
-                    image = Image.fromarray((np.asarray(image).clip(0, 65535) // 257).astype(np.uint8))
-                if image.has_transparency_data:
-                    image = image.convert("RGBA")
-                    image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-                image = image.convert("RGB" if channels == 3 else "L")
-                side = min(image.size)
-                left, top = ((length - side) // 2 for length in image.size)
-                middle = image.crop((left, top, left + side, top + side))
-                fitted = middle.resize((size, size), Image.Resampling.LANCZOS)
-    except _DAMAGE:
+            image = _middle_square(path)
+            if image.mode.startswith("I"):  # 16 bits, which Pillow would clip at 255
+                image = Image.fromarray((np.asarray(image).clip(0, 65535) // 257).astype(np.uint8))
+            image = image.convert("RGBA" if image.has_transparency_data else "RGB" if channels == 3 else "L")
+            fitted = image.resize((size, size), Image.Resampling.LANCZOS)
+            if fitted.mode == "RGBA":
+                fitted = Image.alpha_composite(Image.new("RGBA", fitted.size, "white"), fitted)
+            fitted = fitted.convert("RGB" if channels == 3 else "L")
+    except Exception:  # damaged images fail in every way there is
         raise InputError(f"{path} is not a readable image: the file is damaged or of another kind") from None
     return np.asarray(fitted).reshape(size, size, channels)
+
+
+def _middle_square(path: Path) -> Image.Image:
+    """Upright; of a large picture no more than one copy is made, and it is gone afterwards."""
+    with Image.open(path) as image:
+        ImageOps.exif_transpose(image, in_place=True)
+        side = min(image.size)
+        left, top = ((length - side) // 2 for length in image.size)
+        return image.crop((left, top, left + side, top + side))

@@ -16,6 +16,7 @@ from dl_shared.data.image_parquet import recognise_parquet
 from dl_shared.data.image_sets import IMAGE_SETS, Decoded, ImageSet, Layout, Split
 from dl_shared.errors import InputError
 from dl_shared.files import fingerprint
+from dl_shared.paths import user_path
 from dl_shared.sample.images import make_images
 
 CARVED_SEED = 0  # a test part carved out of the training part is the same in every run, whatever the run's seed
@@ -65,7 +66,7 @@ def load_images(source: str, dataset: str | ImageSet = "cifar10", *, seed: int =
         fetched = fetch(spec)
         path, origin = fetched.path, fetched.origin
     else:
-        path, origin = Path(source).expanduser(), source
+        path, origin = user_path(source), source
     layout = recognise(path, spec)
     stored = decoded_once(f"{spec.name} {layout.kind}", layout.files, lambda: _completed(layout.read(), spec, layout))
     return LoadedImages(

@@ -5,6 +5,7 @@ layout: config.json, model.safetensors, and preprocessor_config.json with the si
 standard deviation. A file is one of torchvision's, such as resnet18-f37072fd.pth.
 """
 
+import math
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, Literal
 from dl_shared.data.backbones import check_weights, hub_is_out_of_reach, is_folder, read_config_file
 from dl_shared.errors import InputError
 from dl_shared.files import read_json
+from dl_shared.paths import user_path
 
 EMBEDDED = "embedded"
 MODEL_TYPE = "resnet"
@@ -20,6 +22,7 @@ PREPARATION = "preprocessor_config.json"
 # Of ImageNet, on which networks are pretrained unless they say otherwise.
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 IMAGENET_SIZE = 224
+LARGEST_SIZE = 4096
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ def find_picture_backbone(name: str) -> PictureBackbone:
     """
     if name == EMBEDDED:
         return PictureBackbone(name, str(_checked(embedded_folder())), "folder", offline=True)
-    path = Path(name).expanduser().absolute()
+    path = user_path(name).absolute()
     if path.suffix in (".pth", ".pt"):
         if not path.is_file():
             raise InputError(f"the backbone {path} does not exist")
@@ -90,7 +93,7 @@ def read_preparation(backbone: PictureBackbone) -> Preparation:
         return Preparation()
     try:
         return parse_preparation(read_json(path))
-    except (TypeError, KeyError, ValueError, AttributeError) as error:
+    except (TypeError, KeyError, ValueError, AttributeError, OverflowError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path} does not say how to prepare pictures ({type(error).__name__}: {error})") from None
@@ -109,7 +112,8 @@ def parse_preparation(values: dict[str, Any]) -> Preparation:
         tuple(float(value) for value in values.get(key, default))
         for key, default in (("image_mean", IMAGENET_MEAN), ("image_std", IMAGENET_STD))
     )
-    if int(size) < 1 or len(mean) != 3 or len(std) != 3 or min(std) <= 0:
+    numbers = len(mean) == len(std) == 3 and all(map(math.isfinite, (*mean, *std))) and min(std) > 0
+    if not 1 <= int(size) <= LARGEST_SIZE or not numbers:
         raise ValueError(f"size {size}, mean {mean}, standard deviation {std}")
     return Preparation(int(size), mean, std)  # type: ignore[arg-type]
 

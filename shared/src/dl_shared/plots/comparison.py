@@ -1,6 +1,7 @@
 """Runs side by side: scores with intervals, cost against quality, and curves in one frame."""
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -163,7 +164,8 @@ def literal(text: str) -> str:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    """A finite one: neither NaN nor infinity, nor an integer that is no float."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def _titled(text: str) -> str:

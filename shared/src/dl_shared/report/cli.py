@@ -11,6 +11,7 @@ import tyro
 
 from dl_shared.cli import Verb, console_script
 from dl_shared.errors import InputError
+from dl_shared.paths import user_path
 from dl_shared.progress import say
 from dl_shared.runs import find_run, read_summary
 
@@ -108,7 +109,7 @@ def _runs_at(name: str, runs_dir: Path | None) -> list[Path]:
     """The runs that one argument means: itself, or all under it."""
     if name == "last":
         return [find_run(name, runs_dir)]
-    path = Path(name).expanduser().absolute()
+    path = user_path(name).absolute()
     if not path.exists():
         raise InputError(f"{path} does not exist")
     if not path.is_dir():

@@ -2,7 +2,7 @@
 
 import base64
 import io
-import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,8 +104,8 @@ def read_record(path: Path, summary: Mapping[str, Any] | None = None) -> RunReco
     except InputError as error:
         notes.append(str(error))
     try:
-        history = [row for row in read_history(path) if isinstance(row, dict)]
-    except (InputError, OSError, UnicodeDecodeError) as error:
+        history = read_history(path)
+    except InputError as error:
         notes.append(f"The history of the training is left out: {error}")
     return RunRecord(path, summary, config if isinstance(config, dict) else {}, history, tuple(notes))
 
@@ -162,8 +162,8 @@ def read_samples(path: Path, of_each: int = 3) -> tuple[list[Mapping[str, Any]],
 
 
 def as_number(value: Any) -> float | None:
-    """A finite number as a float; anything else is None."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    """A finite number as a float; anything else is None, an integer of hundreds of digits too."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
         return None
     return float(value)
 

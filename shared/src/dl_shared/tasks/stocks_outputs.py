@@ -136,5 +136,5 @@ def load_outputs(run: Path) -> Outputs:
             rate=float(record["rate"]),
             factors=factors,
         )
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise InputError(f"{path} is damaged; train anew") from None

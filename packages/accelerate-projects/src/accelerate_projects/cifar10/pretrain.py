@@ -16,6 +16,7 @@ from accelerate_projects.processes import make_accelerator, start_run
 from dl_shared.data.image_sets import PICTURES
 from dl_shared.data.picture_backbones import Preparation
 from dl_shared.metrics.classification import score
+from dl_shared.paths import user_path
 from dl_shared.plots.curves import training_curves
 from dl_shared.progress import say
 from dl_shared.report import write_page
@@ -49,7 +50,7 @@ def pretrain(config: PretrainConfig, *, runs_dir: Path | None = None, resume: st
         run_loop(config, untrained(config, data), data, run, accelerator)
         if run.follows:
             raise SystemExit(0)
-        folder = Path(config.output).expanduser() if config.output else run.path / "backbone"
+        folder = user_path(config.output) if config.output else run.path / "backbone"
         export(folder, load_trained(run.path))
         exported = load_exported(folder)
         pipeline = Pipeline(exported.preparation, config, accelerator.device)

@@ -1,11 +1,11 @@
 """What may vary in a run of accelerate-houses, and its presets."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 from accelerate_projects.config import AccelerateConfig
 from dl_shared.config import Device
+from dl_shared.paths import user_path
 
 # Imports nothing of features.py, so that --help is instant; a test compares the two.
 GROUPS = (*("sizes", "numbers", "grades", "kinds", "totals", "ages", "presence", "season", "products", "places"),)
@@ -94,7 +94,7 @@ class CompareConfig:
 
     def __post_init__(self) -> None:
         if self.data not in ("sample", "hub"):
-            object.__setattr__(self, "data", str(Path(self.data).expanduser().absolute()))
+            object.__setattr__(self, "data", str(user_path(self.data).absolute()))
         for name, known in (("models", MODELS), ("feature_sets", tuple(FEATURE_SETS))):
             given = getattr(self, name)
             if not given or len(set(given)) < len(given) or not set(given) <= set(known):

@@ -1,7 +1,5 @@
 """Images on the device as bytes; a batch of them is gathered, shifted and mirrored at once."""
 
-from pathlib import Path
-
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
@@ -9,6 +7,7 @@ from torch import Tensor
 
 from dl_architectures.cnn_compare.config import AUGMENTATIONS, Augmentation, Config
 from dl_shared.data.image_sets import Split
+from dl_shared.paths import user_path
 from dl_shared.tasks import cifar10
 
 NOTHING = Augmentation(crop=0, flip=False)
@@ -27,7 +26,7 @@ def load_data(config: Config, dataset: str, source: str | None = None) -> cifar1
     """
     source = source or config.data
     if source not in ("sample", "hub"):
-        below = Path(source).expanduser() / dataset
+        below = user_path(source) / dataset
         source = str(below if below.is_dir() else source)
     return cifar10.load(source, seed=config.seed, dataset=dataset, validation_fraction=config.validation_fraction)
 

@@ -1,10 +1,10 @@
 """What may vary in the training of the language model; imports nothing heavy."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 from dl_shared.config import TrainConfig
+from dl_shared.paths import user_path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ class Config(TrainConfig):
             raise ValueError("data must be `sample` or a folder of texts: they come from several places of the hub")
         super().__post_init__()
         if self.output:
-            object.__setattr__(self, "output", str(Path(self.output).expanduser().absolute()))
+            object.__setattr__(self, "output", str(user_path(self.output).absolute()))
         for name in ("hidden_size", "intermediate_size", "layers", "heads", "log_steps", "checkpoint_steps"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")

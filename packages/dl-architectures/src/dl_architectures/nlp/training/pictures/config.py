@@ -1,10 +1,10 @@
 """What may vary in the training of the picture model; imports nothing heavy."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 from dl_shared.config import TrainConfig
+from dl_shared.paths import user_path
 
 GROUPS = 8  # of the norms; every width is a multiple of it
 
@@ -52,7 +52,7 @@ class Config(TrainConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.output:
-            object.__setattr__(self, "output", str(Path(self.output).expanduser().absolute()))
+            object.__setattr__(self, "output", str(user_path(self.output).absolute()))
         for name in ("autoencoder_steps", "latent_channels", "judge_steps", "drawn", "log_steps", "checkpoint_steps"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")

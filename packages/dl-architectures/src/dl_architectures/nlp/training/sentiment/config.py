@@ -1,8 +1,9 @@
 """What may vary in the fit of the sentiment classifier; imports nothing heavy."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
+
+from dl_shared.paths import user_path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,9 +28,9 @@ class Config:
 
     def __post_init__(self) -> None:
         if self.data not in ("sample", "hub"):  # absolute, so that a run can be resumed from another folder
-            object.__setattr__(self, "data", str(Path(self.data).expanduser().absolute()))
+            object.__setattr__(self, "data", str(user_path(self.data).absolute()))
         if self.output:
-            object.__setattr__(self, "output", str(Path(self.output).expanduser().absolute()))
+            object.__setattr__(self, "output", str(user_path(self.output).absolute()))
         if self.seed < 0:
             raise ValueError(f"seed must not be negative, got {self.seed}")
         if self.order < 1:

@@ -1,0 +1,19 @@
+"""Paths as people type them; imports nothing heavy, so that --help is instant."""
+
+from pathlib import Path
+
+from dl_shared.errors import InputError
+
+
+def user_path(text: str | Path) -> Path:
+    """The path that a user typed, with the home folder in the place of `~`.
+
+    Raises:
+        InputError: if it begins with the name of a user who is not there.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise InputError(
+            f"{text} begins with a user who is not there; for a file of that name write ./{text}"
+        ) from None
