@@ -1,4 +1,4 @@
-"""Everything a person or a CI runs: `demo`, `tests`, `lint`, `types`, `kills`, `leaks`, `bench`, `docs`, `build`.
+"""All that a person or a CI runs: `demo`, `tests`, `lint`, `types`, `kills`, `leaks`, `parity`, `bench`, `docs`, `build`.
 
 Each package gets an environment of its own, with dl-shared and its one framework in it: frameworks change each other's
 behaviour by being importable. `nox -s "tests(flax)"` runs one package, `nox -s demo -- dl-seq2seq` one project.
@@ -124,6 +124,13 @@ def kills(session: nox.Session, package: str) -> None:
 def leaks(session: nox.Session, package: str) -> None:
     """The stock projects see nothing of the future, find a planted signal, and none in a random walk."""
     measure(session, "leaks", package, "-m", "leak")
+
+
+@nox.session(default=False)
+def parity(session: nox.Session) -> None:
+    """The frameworks agree: on what the same weights give (`-- weights`), and the same recipes (`-- metrics`)."""
+    install(session, "shared")
+    session.run("python", "tools/parity.py", "--nox", sys.executable, *session.posargs)
 
 
 @nox.session
