@@ -1,4 +1,4 @@
-"""All that a person or a CI runs: `demo`, `tests`, `lint`, `types`, `kills`, `leaks`, `parity`, `bench`, `docs`, `build`.
+"""What people and CI run: `demo`, `tests`, `lint`, `types`, `kills`, `leaks`, `parity`, `bench`, `docs`, `build`.
 
 Each package gets an environment of its own, with dl-shared and its one framework in it: frameworks change each other's
 behaviour by being importable. `nox -s "tests(flax)"` runs one package, `nox -s demo -- dl-seq2seq` one project.
