@@ -1,9 +1,9 @@
 """What every forecasting project lets vary about its data; imports nothing heavy, so that --help is instant."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from dl_shared.config import TrainConfig
+from dl_shared.paths import user_path
 
 # Columns of dl_shared.data.indicators, by what they tell.
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -43,7 +43,7 @@ class StocksConfig(TrainConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.exogenous is not None:  # absolute, as the data, so that a run can be resumed from another folder
-            object.__setattr__(self, "exogenous", str(Path(self.exogenous).expanduser().absolute()))
+            object.__setattr__(self, "exogenous", str(user_path(self.exogenous).absolute()))
         for name in ("lookback", "horizon"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
@@ -55,3 +55,47 @@ class StocksConfig(TrainConfig):
     def columns(self) -> tuple[str, ...]:
         """The indicators that are input columns."""
         return self.features
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecurrentStocksConfig(StocksConfig):
+    """Options of a small recurrent network and of its training, the same in every framework that has one."""
+
+    epochs: int = 12
+    """Validations; between two of them lies one in `stride` of the training windows."""
+    batch_size: int = 64
+    """Windows per update, of all processes and devices together."""
+
+    hidden: int = 8
+    """Numbers that each layer keeps from day to day."""
+    layers: int = 2
+    """Recurrent layers, one on top of another."""
+    dropout: float = 0.3
+    """Share of the numbers dropped between two layers, and before the heads."""
+
+    learning_rate: float = 1e-3
+    """Of AdamW, at its peak."""
+    warmup: float = 0.1
+    """Share of the updates in which the learning rate rises; it falls to zero in the others, as a cosine."""
+    weight_decay: float = 1.0
+    """Decoupled from the gradient, times the learning rate; on matrices only."""
+    clip: float = 1.0
+    """Largest norm of the gradient: a crash in a batch of windows is no reason for a leap."""
+    stride: int = 20
+    """An epoch takes one in so many training windows, others each time: neighbours share nearly all their days."""
+    adaptation: float = 0.01
+    """By what share a miss widens a company's intervals from the next day on; 0 keeps them as validation made them."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("hidden", "layers", "stride"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("dropout", "warmup", "adaptation"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 0 and below 1, got {getattr(self, name)}")
+        if self.weight_decay < 0:
+            raise ValueError(f"weight_decay must not be negative, got {self.weight_decay}")
+        for name in ("learning_rate", "clip"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")

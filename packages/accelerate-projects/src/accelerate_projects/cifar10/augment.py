@@ -12,9 +12,9 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
-from accelerate_projects.cifar10.config import PicturesConfig
 from dl_shared.data.draws import uniforms
 from dl_shared.data.picture_backbones import Preparation
+from dl_shared.tasks.cifar10_config import PicturesConfig
 
 
 class Pipeline:

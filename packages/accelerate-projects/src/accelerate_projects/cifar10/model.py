@@ -19,7 +19,6 @@ from transformers import ResNetConfig, ResNetForImageClassification
 from transformers.utils.logging import disable_progress_bar
 
 from accelerate_projects import checkpoints
-from accelerate_projects.cifar10.config import EMBEDDED, NONE
 from accelerate_projects.cifar10.torchvision import read_torchvision
 from dl_shared.data.picture_backbones import (
     PREPARATION,
@@ -31,6 +30,7 @@ from dl_shared.data.picture_backbones import (
 )
 from dl_shared.errors import InputError
 from dl_shared.files import read_json, write_json
+from dl_shared.tasks.cifar10_config import EMBEDDED, NONE
 
 DESCRIPTION = "network"  # folder of a run
 logging.getLogger("transformers").setLevel(logging.ERROR)  # that the head is new, we know

@@ -16,7 +16,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from accelerate_projects.batches import DrawSampler, epoch_loader
 from accelerate_projects.cifar10.augment import Pipeline
-from accelerate_projects.cifar10.config import NONE, Config, PicturesConfig
+from accelerate_projects.cifar10.config import Config, SgdConfig
 from accelerate_projects.cifar10.data import Pictures
 from accelerate_projects.cifar10.memory import PeakMemory
 from accelerate_projects.cifar10.model import Network, Pretrained, load_backbone, load_trained, save_description
@@ -29,6 +29,7 @@ from dl_shared.errors import InputError
 from dl_shared.progress import say
 from dl_shared.runs import Run
 from dl_shared.tasks import cifar10
+from dl_shared.tasks.cifar10_config import NONE
 
 PROJECT = "accelerate-cifar10"
 Watch = Callable[[int, dict[str, float]], None]
@@ -98,7 +99,7 @@ def fit(
 
 
 def run_loop(
-    config: PicturesConfig,
+    config: SgdConfig,
     pretrained: Pretrained,
     data: cifar10.Data,
     run: Run,
@@ -195,7 +196,7 @@ def run_loop(
     run.update("cost", training_memory_bytes=memory.bytes)
 
 
-def make_optimizer(network: Network, config: PicturesConfig, layer_decay: float) -> torch.optim.Optimizer:
+def make_optimizer(network: Network, config: SgdConfig, layer_decay: float) -> torch.optim.Optimizer:
     """SGD with Nesterov's momentum; the head learns fastest, each stage below slower by a factor."""
     stages = len(network.resnet.encoder.stages)
 
@@ -225,7 +226,7 @@ def make_optimizer(network: Network, config: PicturesConfig, layer_decay: float)
     )
 
 
-def make_scheduler(optimizer: torch.optim.Optimizer, config: PicturesConfig, total_steps: int) -> LambdaLR:
+def make_scheduler(optimizer: torch.optim.Optimizer, config: SgdConfig, total_steps: int) -> LambdaLR:
     """A straight line up, and one down to 0."""
     corners = [0, config.warmup * total_steps, total_steps + 1]
     return LambdaLR(optimizer, lambda step: float(np.interp(step + 1, corners, [0, 1, 0])))

@@ -1,12 +1,12 @@
 """What may vary in a run of accelerate-stocks, and its presets."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar, Literal
 
 from accelerate_projects.config import AccelerateConfig
+from dl_shared.paths import user_path
 from dl_shared.tasks import stocks_config
-from dl_shared.tasks.stocks_config import StocksConfig
+from dl_shared.tasks.stocks_config import RecurrentStocksConfig
 
 Cell = Literal["rnn", "gru", "lstm"]
 
@@ -14,15 +14,10 @@ GROUPS: dict[str, tuple[str, ...]] = {**stocks_config.GROUPS, "news": ()}  # two
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(StocksConfig, AccelerateConfig):
+class Config(RecurrentStocksConfig, AccelerateConfig):
     """Options of `accelerate-stocks train`. The defaults are the recipe for real prices on two CPU cores."""
 
     changeable: ClassVar[frozenset[str]] = AccelerateConfig.changeable | {"threads"}
-
-    epochs: int = 12
-    """Validations; between two of them lies one in `stride` of the training windows."""
-    batch_size: int = 64
-    """Windows per update, of all processes together."""
 
     features: tuple[str, ...] = tuple(GROUPS)
     """Groups of input columns: returns, range, averages, volatility, rsi, macd, volume, calendar, news."""
@@ -39,34 +34,16 @@ class Config(StocksConfig, AccelerateConfig):
 
     cell: Cell = "lstm"
     """What each layer does from day to day: a plain recurrent layer, gated recurrent units, long short-term memory."""
-    hidden: int = 8
-    """Numbers that each layer keeps from day to day."""
-    layers: int = 2
-    """Recurrent layers, one on top of another."""
-    dropout: float = 0.3
-    """Share of the numbers dropped between two layers, and before the heads."""
 
-    learning_rate: float = 1e-3
-    """At its peak."""
-    warmup: float = 0.1
-    """Share of the updates in which the learning rate rises; it falls to zero in the others, as a cosine."""
-    weight_decay: float = 1.0
-    """Decoupled from the gradient, times the learning rate; on matrices only."""
-    clip: float = 1.0
-    """Largest norm of the gradient: a crash in a batch of windows is no reason for a leap."""
-    stride: int = 20
-    """An epoch takes one in so many training windows, others each time: neighbours share nearly all their days."""
     threads: int = 1
     """Of each process on a CPU; on a network this small, more get in each other's way. 0 leaves it to torch."""
-    adaptation: float = 0.01
-    """By what share a miss widens a company's intervals from the next day on; 0 keeps them as validation made them."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("headlines", "sentiment_model"):  # absolute, so that a run can be resumed from another folder
             value = getattr(self, name)
             if value not in (None, "sample"):
-                object.__setattr__(self, name, str(Path(value).expanduser().absolute()))
+                object.__setattr__(self, name, str(user_path(value).absolute()))
         if unknown := [name for name in self.features if name not in GROUPS]:
             raise ValueError(f"features must be of {', '.join(GROUPS)}, got {', '.join(unknown)}")
         if not self.columns or len(set(self.features)) < len(self.features):
@@ -75,18 +52,9 @@ class Config(StocksConfig, AccelerateConfig):
             raise ValueError("headlines sample go with data sample alone; give a CSV of headlines")
         if self.sentiment_model is not None and self.headlines is None:
             raise ValueError("sentiment_model scores headlines: give those as well")
-        for name in ("hidden", "layers", "stride"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("dropout", "warmup", "adaptation"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 0 and below 1, got {getattr(self, name)}")
-        for name in ("weight_decay", "sample_news", "threads"):
+        for name in ("sample_news", "threads"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
-        for name in ("learning_rate", "clip"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -1,18 +1,16 @@
 """What may vary in a run of lightning-imdb, and its presets."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
+from dl_shared.tasks.imdb_config import ReviewsConfig
 from lightning_projects.config import LightningConfig
 
 Preprocess = Literal["none", "stem", "lemmatise"]
 
-EMBEDDED, SCRATCH = "embedded", "scratch"
-
 
 @dataclass(frozen=True, kw_only=True)
-class Config(LightningConfig):
+class Config(ReviewsConfig, LightningConfig):
     """Options of `lightning-imdb train`. The defaults are the recipe for a part of IMDb on two CPU cores."""
 
     epochs: int = 3
@@ -21,39 +19,12 @@ class Config(LightningConfig):
     """Reviews per step, over all processes together."""
     precision: Literal["fp32", "bf16", "fp16"] = "bf16"
 
-    model: str = EMBEDDED
-    """`embedded` (MiniLM, 23 million parameters), a name on the hub, a folder, or `scratch` (small, not pretrained)."""
-    layers: int = 0
-    """Keep so many of the model's layers, the lowest; 0 keeps all."""
-    frozen: int = 0
-    """Parts of the model that do not learn: 1 the embeddings, 2 the lowest layer as well, and so on."""
-    train_reviews: int = 4000
-    """Learn from so many of the training reviews; 0 takes all."""
-    clean: bool = True
-    """Take out markup and runs of space."""
     preprocess: Preprocess = "none"
     """Replace words by their stem or dictionary form, for the model and for its baseline."""
-    max_length: int = 256
-    """Tokens of a review that the model sees, special ones included."""
-    truncation: Literal["head", "head-tail"] = "head-tail"
-    """What stays of a longer one: its beginning, or a quarter from the beginning and the rest from the end."""
-
     batches: Literal["length", "padded"] = "length"
     """Reviews of like lengths together, padded to the longest of them; or any, padded to max_length."""
     accumulate: int = 1
     """A step sums the gradients of so many parts of its batch, one after the other, to save memory."""
-    learning_rate: float = 1.5e-4
-    """At its peak, for the classifier; layers below it have less, see layer_decay."""
-    layer_decay: float = 0.9
-    """Each layer learns at this multiple of the rate of the layer above; 1 gives all the same."""
-    weight_decay: float = 0.01
-    """Of AdamW; biases and normalisations are not decayed."""
-    warmup: float = 0.1
-    """Share of the steps in which the learning rate rises; it falls to zero in the others."""
-    clip: float = 1.0
-    """Largest norm of the gradient; 0 leaves it as it is."""
-    dropout: float = 0.1
-    """Of hidden values, and before the classifier."""
     attention_dropout: float = 0.0
     """Of attention weights; above 0 a CPU computes attention several times slower."""
     compile: bool = False
@@ -61,24 +32,6 @@ class Config(LightningConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.model:
-            raise ValueError("model must be embedded, scratch, a name on the hub or a folder; it is empty")
-        named = self.model in (EMBEDDED, SCRATCH)
-        if not named and (self.model.startswith((".", "/", "~")) or Path(self.model).is_dir()):
-            # Absolute, so that a run can be resumed from another folder.
-            object.__setattr__(self, "model", str(Path(self.model).expanduser().absolute()))
-        for name in ("layers", "frozen", "train_reviews", "weight_decay", "clip"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
-        for name in ("warmup", "dropout", "attention_dropout"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 0 and below 1, got {getattr(self, name)}")
-        if self.learning_rate <= 0:
-            raise ValueError(f"learning_rate must be positive, got {self.learning_rate}")
-        if not 0 < self.layer_decay <= 1:
-            raise ValueError(f"layer_decay must be above 0 and at most 1, got {self.layer_decay}")
-        if self.max_length < 8:
-            raise ValueError(f"max_length must be at least 8, got {self.max_length}")
         if self.accumulate < 1 or self.batch_size % self.accumulate:
             raise ValueError(f"accumulate must divide the batch of {self.batch_size}, got {self.accumulate}")
 

@@ -16,7 +16,8 @@ from dl_shared.data import text_models
 from dl_shared.data.backbones import embedded_folder, find_backbone
 from dl_shared.errors import InputError
 from dl_shared.progress import say
-from lightning_projects.imdb.config import EMBEDDED, SCRATCH, Config
+from dl_shared.tasks.imdb_config import EMBEDDED, SCRATCH
+from lightning_projects.imdb.config import Config
 from lightning_projects.imdb.scratch import untrained
 
 Tokenizer = PreTrainedTokenizerFast

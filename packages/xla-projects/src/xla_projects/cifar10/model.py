@@ -28,8 +28,8 @@ from dl_shared.data.picture_backbones import (
 )
 from dl_shared.errors import InputError
 from dl_shared.files import read_json, write_json
+from dl_shared.tasks.cifar10_config import EMBEDDED, NONE
 from xla_projects import checkpoints
-from xla_projects.cifar10.config import EMBEDDED, NONE
 from xla_projects.device import Device
 
 DESCRIPTION = "network"  # folder of a run

@@ -19,7 +19,8 @@ from dl_shared.data.reviews import CLASSES
 from dl_shared.data.word_pieces import SPECIAL, small_bert, train_word_pieces
 from dl_shared.errors import InputError
 from dl_shared.progress import say
-from xla_projects.imdb.config import EMBEDDED, SCRATCH, Config
+from dl_shared.tasks.imdb_config import EMBEDDED, SCRATCH
+from xla_projects.imdb.config import Config
 
 # Those whose positions are given with the tokens; others count them by themselves, through all reviews of a row.
 FAMILIES = ("bert", "distilbert", "roberta", "xlm-roberta", "camembert", "electra")
