@@ -1,4 +1,4 @@
-"""What people and CI run: `demo`, `tests`, `lint`, `types`, `kills`, `leaks`, `parity`, `bench`, `docs`, `build`.
+"""People and CI run: `demo`, `tests`, `lint`, `types`, `kills`, `leaks`, `fuzz`, `parity`, `bench`, `docs`, `build`.
 
 Each package gets an environment of its own, with dl-shared and its one framework in it: frameworks change each other's
 behaviour by being importable. `nox -s "tests(flax)"` runs one package, `nox -s demo -- dl-seq2seq` one project.
@@ -131,6 +131,13 @@ def parity(session: nox.Session) -> None:
     """The frameworks agree: on what the same weights give (`-- weights`), and the same recipes (`-- metrics`)."""
     install(session, "shared")
     session.run("python", "tools/parity.py", "--nox", sys.executable, *session.posargs)
+
+
+@nox.session(default=False)
+def fuzz(session: nox.Session) -> None:
+    """Broken input for every loader and console script. `-- 600`: for ten minutes; `-- --inputs 5000`: so many."""
+    install(session, "shared")
+    session.run("python", "tools/fuzz.py", *session.posargs)
 
 
 @nox.session

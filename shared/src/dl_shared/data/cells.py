@@ -1,5 +1,6 @@
 """Tables of text cells: every CSV file that a user gives is read here, and refused in the same words."""
 
+import csv
 import warnings
 from pathlib import Path
 from typing import Any
@@ -26,9 +27,11 @@ def read_cells(path: Path, *, needed: str, **options: Any) -> pd.DataFrame:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", pd.errors.ParserWarning)  # of lines that end in a comma
             options = {"dtype": str, "keep_default_na": False, "encoding": "utf-8-sig", **options}
-            columns = pd.read_csv(path, header=None, nrows=1, **options).shape[1]
             # A file without line ends is all header, on whose repeated names pandas spends the square of their number.
-            table = pd.read_csv(path, **options) if columns <= MAX_COLUMNS else None
+            whole_line: dict[str, Any] = {"header": None, "nrows": 1, "sep": "\x01", "quoting": csv.QUOTE_NONE}
+            first = pd.read_csv(path, **whole_line, **options).to_numpy().ravel()
+            commas = sum(cell.count(",") for cell in first if isinstance(cell, str))
+            table = pd.read_csv(path, **options) if commas < MAX_COLUMNS else None
     except FileNotFoundError:
         raise InputError(f"{path} does not exist; {needed}") from None
     except pd.errors.EmptyDataError:
@@ -40,5 +43,5 @@ def read_cells(path: Path, *, needed: str, **options: Any) -> pd.DataFrame:
     except Exception as error:  # pandas' own, and those of each kind of compression where a file is damaged
         raise InputError(f"{path} is no CSV table: {' '.join(str(error).split())}; {needed}") from None
     if table is None:
-        raise InputError(f"{path} has {columns:,} columns in its first line; {needed}")
+        raise InputError(f"{path} has {commas + 1:,} columns in its first line; {needed}")
     return table

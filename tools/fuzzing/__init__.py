@@ -1,0 +1,1 @@
+"""Broken input for every loader and console script, and a watch over what these do with it."""
