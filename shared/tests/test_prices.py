@@ -174,7 +174,7 @@ def test_wrong_files_and_folders_are_refused_in_one_line(tmp_path):
     for path, tickers, message in [
         (tmp_path / "none", [], "does not exist"),
         (tmp_path / "empty.csv", [], "is empty"),
-        (tmp_path / "binary.csv", [], "is not a CSV file"),
+        (tmp_path / "binary.csv", [], "is not UTF-8"),
         (tmp_path / "columns.csv", [], "has no column open, high, low, volume"),
         (tmp_path / "folder", [], "holds no .csv file"),
         (two, ["A", "C"], "has no prices for C; it has A, B"),
