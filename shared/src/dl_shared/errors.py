@@ -11,7 +11,8 @@ class InputError(ValueError):
     """
 
     def __init__(self, message: str) -> None:
-        line = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in message)
+        line = " ".join(message.split())
+        line = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line)
         if len(line) > LONGEST:
             line = f"{line[: LONGEST * 3 // 4]} ... {line[-LONGEST // 4 :]}"
         super().__init__(line)
