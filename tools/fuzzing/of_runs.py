@@ -169,7 +169,7 @@ def _keep_time_zones() -> None:
     """In one folder: yfinance does not take another, once it has opened its database there."""
     import yfinance
 
-    yfinance.set_tz_cache_location(tempfile.mkdtemp())
+    yfinance.set_tz_cache_location(os.environ.get("DL_SCRATCH") or tempfile.mkdtemp())
     yfinance.set_tz_cache_location = lambda folder: None
 
 

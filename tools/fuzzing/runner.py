@@ -1,6 +1,9 @@
 """Keeps worker processes busy, ends those that hang, and hands on what they say."""
 
 import multiprocessing
+import os
+import shutil
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -8,6 +11,7 @@ from typing import Any
 
 from fuzzing.worker import Outcome, serve
 
+MEMORY = "/dev/shm"  # noqa: S108 (where Linux keeps files in memory)
 PATIENCE = 60.0  # seconds for one input, on a machine that may be busy
 START = 300.0  # seconds for a process to import the loaders and to read what is sound
 CHUNK = 200  # inputs of a format of share 1 that a worker is given at once
@@ -33,7 +37,8 @@ class Worker:
     """A process, started anew where it hung or died."""
 
     def __init__(self, log: Path, modules: Sequence[str], patience: float) -> None:
-        self._arguments, self._patience = (str(log), modules), patience
+        self._scratch = tempfile.mkdtemp(prefix="fuzz", dir=MEMORY if os.access(MEMORY, os.W_OK) else None)
+        self._arguments, self._patience = (self._scratch, str(log), modules), patience
         self._process: Any = None
 
     def run(self, task: Task, tell: Callable[[str, Outcome], None]) -> None:
@@ -47,7 +52,7 @@ class Worker:
             self._start()
             self._connection.send((name, number, stop))
             if self._answer(START) is None:
-                raise RuntimeError(f"sound input of {name} is not accepted; see {self._arguments[0]}")
+                raise RuntimeError(f"sound input of {name} is not accepted; see {self._arguments[1]}")
             while number < stop and (outcome := self._answer(self._patience)) is not None:
                 tell(name, outcome)
                 number += 1
@@ -81,10 +86,11 @@ class Worker:
         return Outcome(number, "crash", place=f"exit code {self._process.exitcode}")
 
     def stop(self) -> None:
-        """End the process."""
+        """End the process, and remove what it wrote."""
         if self._process is not None:
             self._process.kill()
             self._process.join()
+        shutil.rmtree(self._scratch, ignore_errors=True)
 
 
 def run_all(

@@ -3,7 +3,6 @@
 import os
 import shutil
 import socket
-import tempfile
 import time
 import traceback
 import warnings
@@ -37,9 +36,9 @@ class Outcome:
     details: str = ""
 
 
-def serve(connection: Connection, log: str, modules: Sequence[str]) -> None:
+def serve(connection: Connection, scratch: str, log: str, modules: Sequence[str]) -> None:
     """Answer (format, first, stop) with an outcome for each number, until there is no more to do."""
-    _prepare(Path(log))
+    _prepare(Path(scratch), Path(log))
     formats = formats_of(modules)
     warm: set[str] = set()
     while (task := connection.recv()) is not None:
@@ -52,16 +51,15 @@ def serve(connection: Connection, log: str, modules: Sequence[str]) -> None:
             connection.send(examine(formats[name], number))
 
 
-def _prepare(log: Path) -> None:
+def _prepare(scratch: Path, log: Path) -> None:
     """No network, no waiting, no browser, no home; what libraries print themselves goes to a file."""
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
-    scratch = Path(tempfile.mkdtemp(prefix="fuzz", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None))  # noqa: S108
     os.environ |= {"DL_SCRATCH": str(scratch), "HOME": str(scratch / "home"), "HF_HUB_OFFLINE": "1"}
     os.environ |= {"DL_YAHOO_URL": "http://127.0.0.1:9", "DL_RUNS_DIR": str(scratch / "runs"), "MPLBACKEND": "agg"}
     for name in ("home", "runs"):
-        (scratch / name).mkdir()
+        (scratch / name).mkdir(exist_ok=True)
     warnings.simplefilter("always")  # what a fresh process would print is printed each time
     warnings.simplefilter("ignore", DeprecationWarning)
     time.sleep = lambda seconds: None
