@@ -250,7 +250,7 @@ def conclude(bench: Bench, started: datetime, old: Results | None) -> None:
         drawn = picture(rows)
         if drawn is not None:
             with atomic_path(base.with_suffix(".png")) as path:
-                drawn.savefig(path)
+                drawn.savefig(path, dpi=160)
             page.parts.append(f"![Rates beside the textbook's]({base.name}.png)")
         write_text(base.with_suffix(".md"), "\n\n".join(page.parts) + "\n")
         print(f"written: {base}.json, .md" + (", .png" if drawn else ""))

@@ -25,28 +25,28 @@ def picture(rows: Sequence[Row]) -> Figure | None:
     ranked = sorted((panel for panel in panels.items() if panel[1]), key=lambda panel: -len(panel[1]))
     if not ranked:
         return None
-    pairs = list(zip_longest(*[iter(ranked)] * 2))
-    places = [len(pair[0][1]) for pair in pairs]  # for bars, which are as thick in one panel as in another
+    cols = min(2, len(ranked))
+    lines = list(zip_longest(*[iter(ranked)] * cols))
+    places = [len(line[0][1]) for line in lines]  # for bars, which are as thick in one panel as in another
     heights = [HEAD + INCHES * count for count in places]
     fig, grid = figure(
         "Our loops beside the textbook's, which is 1",
-        rows=len(pairs),
-        cols=2,
-        width=11.0,
+        rows=len(lines),
+        cols=cols,
+        width={1: 7.0, 2: 11.0}[cols],
         height=sum(heights) + 0.8,
         gridspec_kw={"height_ratios": heights},
         squeeze=False,
     )
-    for line, pair, count in zip(grid, pairs, places, strict=True):
-        for axes, panel in zip(line, pair, strict=True):
+    for axes_of_line, line, count in zip(grid, lines, places, strict=True):
+        for axes, panel in zip(axes_of_line, line, strict=True):
             if panel is None:
                 axes.set_visible(False)
             else:
                 draw(axes, *panel)
                 axes.set_ylim(count - 0.4, -0.6)
-    fig.supxlabel(
-        "solid: ours; hatched: the textbook's (eager PyTorch's for XLA); line: the middle half of the repeats"
-    )
+    key = "solid: ours; hatched: the textbook's (eager PyTorch's for XLA); line: the middle half of the repeats"
+    fig.supxlabel(key, fontsize=9)
     return fig
 
 
