@@ -61,7 +61,7 @@ BENCHMARKS = (
     Benchmark("flax", "flax_shakespeare", "flax-shakespeare", "--steps 1 --turns 2 --width 256"),
     Benchmark("flax", "flax_stocks", "flax-stocks", "--steps 2 --turns 2"),
     Benchmark("lightning", "lightning_cifar10", "lightning-cifar10", "--steps 3 --turns 1 --batch-size 64"),
-    Benchmark("lightning", "lightning_imdb", "lightning-imdb", "--reviews 128 --max-length 64 --steps 2 --turns 2"),
+    Benchmark("lightning", "lightning_imdb", "lightning-imdb", "--reviews 256 --max-length 64 --steps 2 --turns 2"),
     Benchmark("lightning", "lightning_stocks", "lightning-stocks", "--steps 30 --turns 1"),
     Benchmark("accelerate", "accelerate_houses", "accelerate-houses", "--passes 30 --turns 2 --trials 0"),
     Benchmark("accelerate", "accelerate_stocks", "accelerate-stocks", "--steps 30 --turns 1 --trials 0"),
