@@ -106,7 +106,7 @@ def read_config(path: Path, config_type: type[Config]) -> Config:
         raise InputError(f"{path / 'config.json'} does not have the options of {config_type.__module__}")
     try:
         return config_type(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
-    except (TypeError, ValueError) as error:
+    except (AttributeError, OverflowError, TypeError, ValueError) as error:
         raise InputError(f"{path / 'config.json'} cannot be used: {error}") from None
 
 
