@@ -12,6 +12,8 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
+from unittest import mock
 
 PREPARED = "jemalloc_bg_thd"
 """A thread that PyArrow's allocator starts as soon as it is loaded, and starts again in a forked process."""
@@ -29,11 +31,12 @@ class Forked:
     """
 
     def __init__(self, module: str, arguments: Sequence[str], imported: Sequence[str] = ()) -> None:
-        _context.set_forkserver_preload(["pytest", __name__, *imported])  # pytest: each imports what started us
+        _context.set_forkserver_preload([__name__, *imported])
         with tempfile.NamedTemporaryFile(prefix="said-", delete=False) as file:
             self._said = Path(file.name)
         self._process = _context.Process(target=_main, args=(module, list(arguments), dict(os.environ), file.name))
-        self._process.start()
+        with mock.patch.dict(sys.modules, __main__=ModuleType("__main__")):  # else each would run what started us
+            self._process.start()
 
     @property
     def status(self) -> int | None:
