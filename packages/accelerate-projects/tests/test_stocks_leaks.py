@@ -15,9 +15,9 @@ from dl_shared.testing.leaks import assert_blind, assert_tells_signal_from_luck,
 
 
 def with_other_news(path, day):
-    """The same headlines up to a day, and others after it: each says what another one would have said."""
+    """The same headlines to the end of a day, and others after it: each says what another one would have said."""
     news = pd.read_csv(path, parse_dates=["date"])
-    later = news["date"] > day
+    later = news["date"] >= pd.Timestamp(day, tz="UTC") + pd.Timedelta(days=1)
     news.loc[later, "title"] = news.loc[later, "title"].sample(frac=1, random_state=0).to_numpy()
     other = path.with_name("other_news.csv")
     news.to_csv(other, index=False)
