@@ -145,9 +145,9 @@ class Demo:
         """How things stand."""
         table = Table(box=None, padding=(0, 1, 0, 0), caption=self.outlook(), caption_justify="left")
         table.add_column("project", no_wrap=True)
-        table.add_column("state")
+        table.add_column("state", no_wrap=True)
         for name in ("took", "left", "result", "baseline", "optimum", "closed"):
-            table.add_column(name, justify="right", no_wrap=True)
+            table.add_column(name, justify="right", no_wrap=name != "result")
         for project in self.projects:
             state = self.progress(project)
             style = {"failed": "red", "finished": "green", "waiting": "dim", "left out": "dim"}.get(state, "bold")

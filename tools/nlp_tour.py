@@ -14,10 +14,9 @@ from pathlib import Path
 
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
-from playwright.sync_api import Error, Page
+from playwright.sync_api import Error, Page, expect
 
 from dl_architectures.nlp_tool.testing import (
-    DESKTOP,
     EMBEDDED,
     PHONE,
     Server,
@@ -29,6 +28,8 @@ from dl_architectures.nlp_tool.testing import (
     walk,
 )
 
+TALL = {"viewport": {"width": 1280, "height": 1200}}  # pixels: a whole answer, with the question above it
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -37,12 +38,12 @@ def main() -> int:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as kept, Server(Path(kept)) as server, open_browser() as browser:
         try:
-            tour(tab(browser, **DESKTOP), server.url, folder)
+            tour(tab(browser, **TALL), server.url, folder)
             on_a_phone(tab(browser, **PHONE, color_scheme="dark"), server.url, folder)
         except Error as error:
             print(f"the page did not show what it should: {' '.join(str(error).split())[:200]}", file=sys.stderr)
             return 1
-    print(f"{len(EMBEDDED)} of {len(EMBEDDED)} tasks answered")
+    print(f"{len(EMBEDDED)} of {len(EMBEDDED)} answered")
     return 0
 
 
@@ -73,6 +74,7 @@ def on_a_phone(page: Page, url: str, folder: Path) -> None:
 def take(page: Page, path: Path, caption: str) -> None:
     """A picture of the window, with its caption in it."""
     page.mouse.move(0, 0)
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)  # what stands where a chart or table is to come
     page.wait_for_timeout(500)  # milliseconds, in which what was just shown stops to move
     page.screenshot(path=path)
     with Image.open(path) as image:
