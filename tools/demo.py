@@ -78,16 +78,18 @@ class Demo:
         """Run everything that is to be run, whatever fails."""
         known = self.folder / "times.json"
         self.times = read_json(known) if known.exists() else {}
-        with Live(get_renderable=self.table, console=self.console, refresh_per_second=2):
-            for package, members in groupby(self.projects, key=lambda project: project.package):
-                projects = [project for project in members if project.state != "left out"]
-                scripts = self.build(package, projects) if projects else None
-                for project in projects:
-                    if scripts is not None:
-                        (self.tour if project.name == TOUR else self.train)(project, scripts)
-                        write_json(known, self.times)
-        if not self.console.is_terminal:
-            self.console.print()  # there, the table ends without one
+        try:
+            with Live(get_renderable=self.table, console=self.console, refresh_per_second=2):
+                for package, members in groupby(self.projects, key=lambda project: project.package):
+                    projects = [project for project in members if project.state != "left out"]
+                    scripts = self.build(package, projects) if projects else None
+                    for project in projects:
+                        if scripts is not None:
+                            (self.tour if project.name == TOUR else self.train)(project, scripts)
+                            write_json(known, self.times)
+        finally:
+            if not self.console.is_terminal:
+                self.console.print()  # there, the table ends without one
 
     def build(self, package: str, projects: Sequence[Project]) -> Path | None:
         """The folder of the console scripts in the package's environment, or None if it cannot be built."""

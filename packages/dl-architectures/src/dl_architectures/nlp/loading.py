@@ -44,8 +44,7 @@ def load(name: str, folder: Path, found: Contents, device: torch.device) -> Engi
 def _network(name: str, folder: Path, kind: Kind, dtype: torch.dtype, device: torch.device) -> Engine:
     import transformers
 
-    transformers.utils.logging.disable_progress_bar()  # sessions share one terminal; the tool tells by itself
-    transformers.utils.logging.set_verbosity_error()
+    _quiet(transformers)
     from dl_architectures.nlp.classifying import Classifier
     from dl_architectures.nlp.language import LanguageModel
     from dl_architectures.nlp.questioning import QuestionReader
@@ -81,11 +80,18 @@ def longest(tokenizer: Any, options: Any) -> int:
     return min(known)
 
 
+def _quiet(*libraries: Any) -> None:
+    """Sessions share one terminal, and the tool tells by itself what it loads."""
+    for library in libraries:
+        library.utils.logging.disable_progress_bar()
+        library.utils.logging.set_verbosity_error()
+
+
 def _painter(name: str, folder: Path, dtype: torch.dtype, device: torch.device) -> Engine:
     import diffusers
+    import transformers
 
-    diffusers.utils.logging.disable_progress_bar()
-    diffusers.utils.logging.set_verbosity_error()
+    _quiet(diffusers, transformers)  # a pipeline has parts of both
     from dl_architectures.nlp.painting import Painter
 
     pipeline = diffusers.DiffusionPipeline.from_pretrained(
