@@ -5,7 +5,8 @@
 Both loops fit the same model with the same loss to the same columns. The textbook's is that of `nlp_example.py` in
 Accelerate's repository: shuffled batches of 64 from a DataLoader, AdamW, a linear schedule. `distance` is the largest
 difference, over the training houses, between the log price at the loop's end and at the optimum, which is known. Loops
-take turns, so that a busy machine slows both; seconds are medians over the turns.
+take turns, so that a busy machine slows both; seconds are medians over the turns. `of peak` is the share of what a
+large matrix product reaches: next to nothing, as a linear model is bound by what a step costs beside its products.
 """
 
 import argparse
@@ -22,6 +23,7 @@ import torch
 from accelerate import Accelerator
 from rows import add_machine, add_row
 from torch.utils.data import DataLoader, TensorDataset
+from torch_peak import matrix_peak
 
 from accelerate_projects.houses import robust
 from accelerate_projects.houses.config import Config
@@ -57,8 +59,9 @@ def main() -> None:
         f"{len(columns):,} houses, {columns.shape[1]} columns; torch {torch.__version__}, accelerate"
         f" {accelerate.__version__}, threads: {torch.get_num_threads()}"
     )
-    add_machine("cpu", torch.get_num_threads(), ["torch", "accelerate"], {})
-    print(f"{'loop':12}{'passes':>8}{'steps':>8}{'steps/s':>10}{'seconds':>10}{'distance':>12}")
+    peak = matrix_peak("fp32")
+    add_machine("cpu", torch.get_num_threads(), ["torch", "accelerate"], {"fp32": peak})
+    print(f"{'loop':12}{'passes':>8}{'steps':>8}{'steps/s':>10}{'seconds':>10}{'of peak':>10}{'distance':>12}")
     for passes in arguments.passes:
         ours = dataclasses.replace(config, passes=passes)
         loops = {"ours": our_loop, "textbook": textbook_loop}
@@ -74,10 +77,13 @@ def main() -> None:
                 predicted = model(torch.tensor(columns, dtype=torch.float32)).double().numpy()
             distance = np.abs(predicted - optimum).max()
             seconds = statistics.median(times[name])
-            rate = steps / seconds
-            print(f"{name:12}{passes:8,}{steps:8,}{rate:10,.0f}{seconds:10.2f}{distance:12.2e}", flush=True)
+            share = 4.0 * columns.size * passes / seconds / peak  # of a weight, two forwards and two backwards
+            print(
+                f"{name:12}{passes:8,}{steps:8,}{steps / seconds:10,.0f}{seconds:10.2f}{share:10.2%}{distance:12.2e}",
+                flush=True,
+            )
             rates = [passes * len(columns) / each for each in times[name]]
-            add_row("accelerate-houses", name, name, rates, "houses/s", case=f"{passes} passes")
+            add_row("accelerate-houses", name, name, rates, "houses/s", case=f"{passes} passes", of_peak=share)
     if arguments.trials:
         start = time.perf_counter()
         with tempfile.TemporaryDirectory() as folder:

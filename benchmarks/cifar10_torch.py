@@ -4,7 +4,7 @@
 
 The layers are the same (a 2 x 2 stem with 24 features that does not learn, three blocks of 64, 256 and 256), images are
 channels_last, the optimizer is SGD with Nesterov momentum, and the images are random and not augmented. Rates are
-medians over the turns.
+medians over the turns; `of peak` is the share of what a large matrix product or convolution reaches.
 """
 
 import argparse
@@ -17,6 +17,8 @@ import torch
 from rows import add_machine, add_row
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
+from torch_peak import matrix_peak
 
 WIDTHS = (64, 256, 256)
 STEM = 24
@@ -51,8 +53,8 @@ class Network(nn.Module):
         return self.classifier(self.blocks(features).amax((2, 3)))
 
 
-def images_per_second(precision: str, steps: int, turns: int, batch_size: int) -> list[float]:
-    """Of forward pass, backward pass and update, in each turn, after one step to warm up."""
+def images_per_second(precision: str, steps: int, turns: int, batch_size: int) -> tuple[list[float], float]:
+    """Of forward pass, backward pass and update, in each turn, after one step to warm up; and operations an image."""
     torch.manual_seed(0)
     model = Network().to(memory_format=torch.channels_last)
     learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
@@ -67,14 +69,15 @@ def images_per_second(precision: str, steps: int, turns: int, batch_size: int) -
         functional.cross_entropy(logits.float(), labels).backward()
         optimizer.step()
 
-    step()
+    with FlopCounterMode(display=False) as counter:
+        step()
     rates = []
     for _ in range(turns):
         start = time.perf_counter()
         for _ in range(steps):
             step()
         rates.append(steps * batch_size / (time.perf_counter() - start))
-    return rates
+    return rates, counter.get_total_flops() / batch_size
 
 
 def main() -> None:
@@ -84,14 +87,20 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=500)
     arguments = parser.parse_args()
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, batches of {arguments.batch_size}")
-    add_machine("cpu", torch.get_num_threads(), ["torch"], {})
-    for precision in ("bf16", "fp32"):  # fp32 last: it needs the most memory, and the peak never falls
-        rates = images_per_second(precision, arguments.steps, arguments.turns, arguments.batch_size)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # kilobytes on Linux
+    peaks = {precision: matrix_peak(precision) for precision in ("bf16", "fp32")}
+    add_machine("cpu", torch.get_num_threads(), ["torch"], peaks)
+    for precision in peaks:  # fp32 last: it needs the most memory, and the peak of memory never falls
+        rates, flops = images_per_second(precision, arguments.steps, arguments.turns, arguments.batch_size)
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # kilobytes on Linux
         rate = statistics.median(rates)
-        print(f"channels_last, SGD, {precision}: {rate:.0f} images/s, peak memory {peak / 1e6:.0f} MB", flush=True)
+        share = rate * flops / peaks[precision]
+        print(
+            f"channels_last, SGD, {precision}: {rate:.0f} images/s, {share:.1%} of peak, at most"
+            f" {memory / 1e6:.0f} MB of memory",
+            flush=True,
+        )
         loop = "PyTorch, channels_last, SGD, not augmented"
-        add_row("flax-cifar10", loop, "other", rates, "images/s", precision=precision)
+        add_row("flax-cifar10", loop, "other", rates, "images/s", precision=precision, of_peak=share)
 
 
 if __name__ == "__main__":
