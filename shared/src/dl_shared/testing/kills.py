@@ -9,6 +9,7 @@ a kill has really fallen is told afterwards, from what it has left behind.
 import os
 import random
 import signal
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -61,13 +62,14 @@ def survive(
     Args:
         training: of the project.
         kills: how many.
-        runs: an empty folder.
+        runs: a folder for them.
         whole: a run never stopped.
         assert_same_end: of a run and `whole`.
     """
+    runs.mkdir(exist_ok=True)
     made = 0
     while made < kills:
-        victim = _Victim(training, runs / str(made), whole)
+        victim = _Victim(training, Path(tempfile.mkdtemp(dir=runs)), whole)
         done = victim.killed(kills - made)
         made += len(done)
         with _recorded(training.project, done):
