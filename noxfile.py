@@ -20,9 +20,7 @@ nox.options.sessions = ["lint", "types", "tests"]
 if "PIP_FIND_LINKS" in os.environ:  # uv reads none of pip's settings, and would miss the wheels that pip is told of
     os.environ.setdefault("UV_FIND_LINKS", os.environ["PIP_FIND_LINKS"])
 os.environ.setdefault("UV_PYTHON_DOWNLOADS", "never")
-os.environ.setdefault(
-    "UV_COMPILE_BYTECODE", "1"
-)  # or every import of a framework compiles it anew where caches are off
+os.environ.setdefault("UV_COMPILE_BYTECODE", "1")  # or each import compiles anew where Python may write no bytecode
 
 FOLDERS = {
     "shared": "shared",
@@ -151,9 +149,11 @@ def lint(session: nox.Session) -> None:
 @nox.session
 @nox.parametrize("package", list(FOLDERS), ids=list(FOLDERS))
 def types(session: nox.Session, package: str) -> None:
-    """Types, by mypy, with the package's framework there to be checked against."""
+    """Types, by mypy, with the package's framework there to be checked against; `types(shared)`: of the tools too."""
     install(session, package, "mypy==2.4.1", env={"UV_COMPILE_BYTECODE": "0"})  # what is read only is not compiled
     session.run("mypy", f"{FOLDERS[package]}/src")
+    if package == "shared":
+        session.run("mypy", "--explicit-package-bases", "tools", env={"MYPYPATH": "tools"})
 
 
 @nox.session(default=False)

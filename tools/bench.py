@@ -131,8 +131,9 @@ class Bench:
                     if scripts is None:
                         job.trouble = f"the environment of {package} could not be built: {last}"
                 self.enter("failed" if scripts is None else "waiting", *jobs)
-                for job in jobs if scripts is not None else ():
-                    self.measure(job, scripts)
+                for job in jobs:
+                    if scripts is not None:
+                        self.measure(job, scripts)
 
     def measure(self, job: Job, scripts: Path) -> None:
         """Run one, and read what it reports."""
@@ -140,8 +141,8 @@ class Bench:
         reported = self.folder / "logs" / f"{name}.jsonl"
         reported.unlink(missing_ok=True)
         self.enter("measuring", job)
-        command = [scripts / "python", f"benchmarks/{name}.py", *job.options]
         variables = {"DL_BENCH_ROWS": str(reported), "PYTHONUNBUFFERED": "1"}
+        command = [str(scripts / "python"), f"benchmarks/{name}.py", *job.options]
         status, last = self.environments.execute(command, name, scripts, **variables)
         job.seconds = job.took
         for line in reported.read_text(encoding="utf-8").splitlines() if reported.exists() else ():

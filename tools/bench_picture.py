@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import zip_longest
+from typing import Any
 
 from bench_results import Row, digits, reference
 from matplotlib.axes import Axes
@@ -10,8 +11,8 @@ from matplotlib.figure import Figure
 from dl_shared.plots.comparison import literal
 from dl_shared.plots.style import COLORS, figure
 
-OURS = {"color": COLORS[0]}
-BESIDE = {"facecolor": "white", "edgecolor": "black", "hatch": "////"}
+OURS: dict[str, Any] = {"color": COLORS[0]}
+BESIDE: dict[str, Any] = {"facecolor": "white", "edgecolor": "black", "hatch": "////"}
 INCHES = 0.24  # of a bar
 HEAD = 0.75  # inches of a panel besides its bars
 

@@ -108,8 +108,8 @@ class Demo:
         """Train, and keep what came of it."""
         runs = self.folder / "runs"
         self.enter("training", project)
-        command = [scripts / project.name, "train", "--data", "sample", "--preset", "quick", "--runs-dir", runs]
-        status, last = self.environments.execute(command, project.name, scripts)
+        options = ["--data", "sample", "--preset", "quick", "--runs-dir", str(runs)]
+        status, last = self.environments.execute([scripts / project.name, "train", *options], project.name, scripts)
         project.run = newest(runs / project.name)
         self.end(project, status == 0 and project.run is not None, f"status {status}, {last}")
 

@@ -1,7 +1,6 @@
 """The table of `nox -s leaks`: what the stock projects know of the future, and of a signal that is or is not there."""
 
 import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -51,4 +50,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

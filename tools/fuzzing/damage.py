@@ -8,6 +8,7 @@ import struct
 import tarfile
 import zlib
 from collections.abc import Callable
+from typing import Any
 
 Files = dict[str, bytes]
 """Contents by path below a folder."""
@@ -159,7 +160,8 @@ def by_members(files: Files, rng: random.Random) -> Files:
         written = io.BytesIO()
         with tarfile.open(fileobj=io.BytesIO(raw)) as old, tarfile.open(fileobj=written, mode="w") as new:
             for member in old.getmembers():
-                content = old.extractfile(member).read()
+                file = old.extractfile(member)
+                content = file.read() if file else b""
                 if rng.random() < 0.3:
                     content = damage(content, rng)
                     member.size = len(content)
@@ -204,8 +206,7 @@ def odd_json(raw: bytes, rng: random.Random) -> bytes:
     document = json.loads(raw)
     marks: dict[str, str] = {}
     for number in range(rng.choice((1, 1, 2, 3))):
-        places = [(None, None), *_places(document)]
-        holder, key = rng.choice(places)
+        holder, key = rng.choice([(None, None), *_places(document)])
         mark = f"@{number}@"
         marks[mark] = rng.choice(ODD_VALUES)
         if holder is None:
@@ -223,9 +224,9 @@ def odd_json(raw: bytes, rng: random.Random) -> bytes:
     return text.encode()
 
 
-def _places(value: object) -> list[tuple[dict | list, str | int]]:
+def _places(value: Any) -> list[tuple[Any, Any]]:
     """Every place of a value in a document, as its holder and the key there."""
-    items: list[tuple] = []
+    items: list[tuple[Any, Any]] = []
     if isinstance(value, dict):
         items = list(value.items())
     elif isinstance(value, list):

@@ -116,7 +116,10 @@ def _forecaster(folder: Path) -> None:
 
 def _checkpoint(rows: int) -> Any:
     def write(folder: Path) -> None:
-        model = {"head.weight": np.ones((rows, 64), np.float32), "head.bias": np.zeros(rows, np.float16)}
+        model: checkpoints.Arrays = {
+            "head.weight": np.ones((rows, 64), np.float32),
+            "head.bias": np.zeros(rows, np.float16),
+        }
         checkpoints.save(folder / "last.safetensors", {"epoch": 3, "rng": [1, 2]}, model=model, optimizer={})
 
     return write
@@ -148,7 +151,7 @@ class _Answers(BaseAdapter):
         super().__init__()
         self.chart = chart
 
-    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+    def send(self, request: requests.PreparedRequest, *_: Any, **options: Any) -> requests.Response:
         answer = requests.Response()
         answer.status_code, answer.url, answer.request = 200, str(request.url), request
         answer._content = self.chart if "/chart/" in answer.url else b"crumb"
@@ -179,7 +182,7 @@ def _fetch(path: Path, seed: str) -> Any:
     _keep_time_zones()
     session = requests.Session()
     session.mount("https://", _Answers(path.read_bytes()))
-    yahoo._redirected_session = lambda url: session
+    yahoo._redirected_session = lambda base_url: session
     yfinance.data.YfData.cache_get.cache_clear()
     shutil.rmtree(Path(os.environ["DL_CACHE_DIR"]) / "yahoo", ignore_errors=True)
     return yahoo.fetch_prices(["ABC"], start="2020-01-01", end="2020-02-01", base_url="http://replay", waits=())

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from hypothesis import strategies as st
 
@@ -25,7 +25,7 @@ from fuzzing.source import BLOCK, Source
 from fuzzing.tables import CELLS
 
 BEYOND = 1_000_000  # numbers of inputs that the loaders themselves are not given
-KINDS = dl_shared.data.cli.Kind.__args__
+KINDS = get_args(dl_shared.data.cli.Kind)
 NAMES = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), max_size=12) | st.sampled_from(
     ("last", "~", "~nobody-of-that-name/x", "-", "--", "---x", "=", "x" * 300, "\udcff.csv", ".", "known", "$HOME")
 )
@@ -47,6 +47,7 @@ def run_script(main: Callable[[Sequence[str]], int], arguments: Sequence[str]) -
         UnfitEndError: if it ended in any other way but well.
     """
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors=errors) for errors in ("strict", "replace"))
+    status: str | int
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
             status = main(list(arguments))

@@ -3,7 +3,7 @@
 import importlib
 import sys
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ def scripts() -> dict[str, str]:
     return found
 
 
-def main_of(script: str) -> Callable[[list[str]], int]:
+def main_of(script: str) -> Callable[[Sequence[str]], int]:
     """The function behind a console script."""
     module, _, function = scripts()[script].partition(":")
     return getattr(importlib.import_module(module), function)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 from fuzzing import measure
 from fuzzing.formats import Format, formats_of, write_files
@@ -66,7 +67,7 @@ def _prepare(scratch: Path, log: Path) -> None:
     webbrowser.open = lambda *_, **__: True
     connect = socket.socket.connect
 
-    def connect_here(self: socket.socket, address: tuple) -> None:
+    def connect_here(self: Any, address: Any) -> None:
         if address[0] not in ("127.0.0.1", "::1"):
             raise OSError("there is no network here")
         connect(self, address)
