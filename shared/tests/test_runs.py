@@ -1,6 +1,7 @@
 """The run directory: nothing half-written, nothing lost."""
 
 import json
+import re
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ from dl_shared.plots.style import figure
 from dl_shared.processes import Follower, start_together
 from dl_shared.progress import progress, say
 from dl_shared.report import write_page
-from dl_shared.runs import Run, find_run, read_history, read_summary
+from dl_shared.runs import Run, find_run, read_config, read_history, read_summary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +45,31 @@ def test_a_run_leaves_what_the_design_promises(tmp_path):
     assert json.loads((run.path / "config.json").read_text()) == {**asdict(Config()), "layers": [1, 2]}
     assert PIL.Image.open(run.path / "plots" / "empty.png").info["Description"] == "What to see & why"
     assert pd.read_parquet(run.path / "predictions.parquet").predicted.tolist() == [2]
+
+
+def test_the_options_of_a_run_are_read_back_as_they_were(tmp_path):
+    with start(tmp_path) as run:
+        pass
+    assert read_config(run.path, Config) == Config()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("epochs", 2.5, "epochs is 2.5 (float is not an instance of int)"),
+        ("layers", [1, "2"], "layers is (1, '2') (item 1 of tuple is not an instance of int)"),
+        ("device", "gpx", "device is 'gpx' (str is not any of"),
+        ("data", None, "data is None (None is not an instance of str)"),
+        ("epochs", 0, "epochs must be at least 1"),
+        ("colour", "red", "it does not have the options of"),
+    ],
+)
+def test_options_that_no_run_can_have_been_given_are_refused_by_name(tmp_path, name, value, said):
+    with start(tmp_path) as run:
+        pass
+    write_json(run.path / "config.json", {**read_json(run.path / "config.json"), name: value})
+    with pytest.raises(InputError, match=re.escape(f"config.json cannot be used: {said}")):
+        read_config(run.path, Config)
 
 
 def test_a_failed_run_says_why_and_can_be_resumed(tmp_path):

@@ -1,9 +1,11 @@
-"""The options that every training command has."""
+"""The options that every training command has, and how those of a run are read again."""
 
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Literal, TypeVar
 
 from dl_shared.paths import user_path
+
+Config = TypeVar("Config")
 
 Device = Literal["auto", "cpu", "gpu", "tpu"]
 Precision = Literal["fp32", "bf16", "fp16"]
@@ -37,3 +39,27 @@ class TrainConfig:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.seed < 0:
             raise ValueError(f"seed must not be negative, got {self.seed}")
+
+
+def from_json(config_type: type[Config], values: Any) -> Config:
+    """A configuration as the dataclass it was made from.
+
+    Args:
+        config_type: the dataclass; all its annotations are types, not strings.
+        values: what JSON has kept of it, where tuples are lists.
+
+    Raises:
+        ValueError: if other fields are there, one has a value of another type, or the dataclass refuses one.
+    """
+    from typeguard import CollectionCheckStrategy, TypeCheckError, check_type  # slow to import, and not for --help
+
+    types = {field.name: field.type for field in fields(config_type)}  # type: ignore[arg-type]
+    if not isinstance(values, dict) or set(values) != set(types):
+        raise ValueError(f"it does not have the options of {config_type.__module__}")
+    options = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    for name, value in options.items():
+        try:
+            check_type(value, types[name], collection_check_strategy=CollectionCheckStrategy.ALL_ITEMS)
+        except TypeCheckError as error:
+            raise ValueError(f"{name} is {value!r} ({error})") from None
+    return config_type(**options)

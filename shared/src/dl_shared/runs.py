@@ -25,9 +25,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, SupportsFloat, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, SupportsFloat
 
 from dl_shared.code_lines import training_code
+from dl_shared.config import Config, from_json
 from dl_shared.errors import InputError
 from dl_shared.paths import user_path
 from dl_shared.progress import say
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 Status = Literal["running", "finished", "interrupted", "failed"]
-Config = TypeVar("Config")
 
 _VERSIONED = (
     *("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "torch", "torch_xla", "pytorch-lightning", "accelerate"),
@@ -101,12 +101,9 @@ def read_config(path: Path, config_type: type[Config]) -> Config:
     from dl_shared.files import read_json
 
     values = read_json(path / "config.json")
-    names = {field.name for field in dataclasses.fields(config_type)}  # type: ignore[arg-type]
-    if not isinstance(values, dict) or set(values) != names:
-        raise InputError(f"{path / 'config.json'} does not have the options of {config_type.__module__}")
     try:
-        return config_type(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
-    except (AttributeError, OverflowError, TypeError, ValueError) as error:
+        return from_json(config_type, values)
+    except (OverflowError, ValueError) as error:
         raise InputError(f"{path / 'config.json'} cannot be used: {error}") from None
 
 
