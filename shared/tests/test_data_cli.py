@@ -1,5 +1,6 @@
 """`dl-data` seen from outside: what lies at a path, what is known, and refusals in one line."""
 
+import gzip
 import json
 import subprocess
 import sys
@@ -77,6 +78,18 @@ def test_text_tables_and_sequences(dl_data, tmp_path):
     found = described(dl_data, tmp_path / "numbers.txt")
     assert (found["kind"], found["sequences"], found["lengths"]) == ("reversal", 3, "2 to 3")
     assert found["quirks"] == ["1 sequences occur more than once"]
+
+
+def test_a_compressed_table_is_known_by_its_columns_too(dl_data, tmp_path):
+    write_prices(tmp_path / "AAA.csv")
+    packed = tmp_path / "AAA.csv.gz"
+    packed.write_bytes(gzip.compress((tmp_path / "AAA.csv").read_bytes()))
+    plain, found = described(dl_data, tmp_path / "AAA.csv"), described(dl_data, packed)
+    assert found == plain | {"path": str(packed)}
+    packed.write_bytes(packed.read_bytes()[:20])
+    status, _, err = dl_data("check", packed)
+    assert status == 2
+    assert "of no kind we know" in err
 
 
 def test_kind_overrules_the_guess(dl_data, tmp_path):

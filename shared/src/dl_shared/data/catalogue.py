@@ -1,6 +1,8 @@
 """What is known about each data set, and a description of whatever lies at a path."""
 
 import csv
+import gzip
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,10 +105,11 @@ def _image_sets_at(path: Path) -> list[str]:
 
 
 def _kind_of_table(file: Path) -> str:
+    open_text = gzip.open if file.suffix.lower() == ".gz" else open
     try:
-        with file.open(newline="", encoding="utf-8-sig") as opened:
+        with open_text(file, "rt", newline="", encoding="utf-8-sig") as opened:
             header = [name.strip().lower() for name in next(csv.reader(opened), [])]
-    except (UnicodeDecodeError, csv.Error):
+    except (UnicodeDecodeError, csv.Error, gzip.BadGzipFile, EOFError, zlib.error):
         raise InputError(f"{file} is of no kind we know; see --kind in `dl-data check --help`") from None
     if "saleprice" in header or "mssubclass" in header:
         return "houses"
@@ -117,7 +120,7 @@ def _kind_of_table(file: Path) -> str:
     words = [word for field in header for word in field.split()]
     if words and all(word.lstrip("-").isdigit() for word in words):
         return "reversal"
-    if file.suffix.lower() == ".csv":
+    if file.name.lower().endswith((".csv", ".csv.gz")):
         raise InputError(f"{file} has the columns {', '.join(header[:8])}: of no kind we know")
     return "shakespeare"
 

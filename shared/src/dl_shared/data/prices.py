@@ -88,8 +88,8 @@ def load_prices(path: Path | str, *, tickers: Collection[str] = ()) -> Prices:
     """Read one CSV file or a folder of them.
 
     Args:
-        path: a file (its stem is the ticker, unless it has a column `Name`, `Ticker` or `Symbol`), or a folder with
-            a file per ticker, looked for in its subfolders when it holds none itself.
+        path: a file (`ABC.csv` or `ABC.csv.gz` is of ABC, unless it has a column `Name`, `Ticker` or `Symbol`), or a
+            folder with a file per ticker, looked for in its subfolders when it holds none itself.
         tickers: the ones to read; all when empty.
 
     Raises:
@@ -149,7 +149,7 @@ def _read_folder(folder: Path, tickers: Collection[str]) -> dict[str, tuple[pd.D
 def _read_file(path: Path) -> dict[str, tuple[pd.DataFrame, Path]]:
     table = _read_csv(path)
     if "ticker" not in table:
-        return {path.stem: (table, path)}
+        return {path.stem.removesuffix(".csv"): (table, path)}  # of `ABC.csv.gz` the stem is `ABC.csv`
     return {str(ticker): (part, path) for ticker, part in table.groupby("ticker", sort=True)}
 
 
