@@ -6,7 +6,7 @@ import json
 import nlp_tools
 import pytest
 
-from dl_architectures.nlp.answers import Finished, PictureAnswer
+from dl_architectures.nlp.answers import Finished, PictureAnswer, Preview, Working
 from dl_architectures.nlp_tool import terminal
 from dl_architectures.nlp_tool.cli import main
 from dl_shared.testing import help_without_frameworks, refused
@@ -64,6 +64,8 @@ def test_the_embedded_methods_need_no_model(capsys):
 def test_a_picture_is_written_to_a_file_which_is_never_replaced(capsys, tmp_path, monkeypatch):
     class Drawing:
         def answer(self, request, *, model):
+            yield Working(done=1, total=request.steps)
+            yield Preview(png=b"", step=2, steps=request.steps)
             yield Finished(
                 answer=PictureAnswer(png=b"png of " + request.prompt.encode(), width=16, height=16, seed=7),
                 model="some",
@@ -72,11 +74,13 @@ def test_a_picture_is_written_to_a_file_which_is_never_replaced(capsys, tmp_path
             )
 
     monkeypatch.setattr(terminal, "make_tool", lambda *_: Drawing())
+    monkeypatch.setattr("dl_shared.progress.PLAIN_SECONDS", 0.0)
     output = tmp_path / "cat.png"
     assert main(["run", "image", "--text", "a cat", "--output", str(output)]) == 0
     assert output.read_bytes() == b"png of a cat"
     shown = capsys.readouterr()
     assert shown.out == f"{output}  16 x 16  seed 7\n"
+    assert "drawing: 2/20 steps" in shown.err
     assert "It is small." in shown.err
     line = refused(capsys, main, "run", "image", "--text", "a dog", "--output", output)
     assert f"{output} exists; name another file with --output" in line

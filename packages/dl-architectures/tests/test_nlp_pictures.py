@@ -1,12 +1,15 @@
 """Pictures by a diffusion pipeline, tiny and untrained: what is asked of it is what it does."""
 
 import io
+import itertools
+from types import SimpleNamespace
 
 import nlp_tools
 import pytest
 from PIL import Image
 
-from dl_architectures.nlp.answers import Finished, Preview
+from dl_architectures.nlp import painting
+from dl_architectures.nlp.answers import Finished, Preview, Working
 from dl_architectures.nlp.hub import Hub
 from dl_architectures.nlp.requests import Picture
 from dl_architectures.nlp.tool import LocalTool
@@ -23,13 +26,20 @@ def tool(folder, tmp_path_factory):
     return LocalTool(roots=[folder.parent], device="cpu", hub=Hub(cache=tmp_path_factory.mktemp("hub")))
 
 
-def draw(tool, folder, request, **options):
-    *events, finished = tool.answer(request, model=str(folder), **options)
+@pytest.fixture
+def at_once(monkeypatch):
+    """Drawing takes no time."""
+    monkeypatch.setattr(painting, "time", SimpleNamespace(monotonic=lambda: 0.0))
+
+
+def draw(tool, folder, request):
+    *events, finished = tool.answer(request, model=str(folder))
     assert isinstance(finished, Finished)
     return [event for event in events if isinstance(event, Preview)], finished
 
 
-def test_a_picture_is_drawn_before_ones_eyes_and_a_seed_draws_it_again(tool, folder):
+def test_a_picture_is_drawn_before_ones_eyes_and_a_seed_draws_it_again(tool, folder, at_once, monkeypatch):
+    monkeypatch.setattr(painting, "PREVIEW_SECONDS", 0.0)
     previews, first = draw(tool, folder, Picture(prompt="a cat", steps=4))
     assert [(preview.step, preview.steps) for preview in previews] == [(1, 4), (2, 4), (3, 4)]
     assert len({preview.png for preview in previews}) == 3
@@ -40,6 +50,26 @@ def test_a_picture_is_drawn_before_ones_eyes_and_a_seed_draws_it_again(tool, fol
     assert again.answer == first.answer
     _, other = draw(tool, folder, Picture(prompt="a cat", steps=4, seed=first.answer.seed ^ 1))
     assert other.answer.png != first.answer.png
+
+
+def test_a_picture_that_is_soon_there_is_the_same_without_previews(tool, folder, at_once, monkeypatch):
+    request = Picture(prompt="a cat", steps=4, seed=3)
+    *events, finished = tool.answer(request, model=str(folder))
+    told = [(event.done, event.total) for event in events if isinstance(event, Working)]
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    monkeypatch.setattr(painting, "PREVIEW_SECONDS", 0.0)
+    previews, seen = draw(tool, folder, request)
+    assert len(previews) == 3
+    assert seen.answer == finished.answer
+
+
+def test_previews_take_a_tenth_of_the_time_however_slow_the_decoder_is(tool, folder, monkeypatch):
+    """Here a preview takes as long as a step: a second passes whenever somebody looks at the clock."""
+    monkeypatch.setattr(painting, "time", SimpleNamespace(monotonic=itertools.count().__next__))
+    previews, _ = draw(tool, folder, Picture(prompt="a cat", steps=40))
+    steps = [preview.step for preview in previews]
+    assert len(steps) > 1
+    assert all(after - before >= 9 for before, after in itertools.pairwise(steps))
 
 
 def test_the_list_tells_how_large_a_model_draws(tool):

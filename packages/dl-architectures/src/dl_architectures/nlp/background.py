@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.05  # between two questions whether the work is cancelled
 
 
 class StoppedError(Exception):
@@ -30,6 +30,7 @@ def followed(
         what the work returns; None if it was cancelled. What the work raises is raised.
     """
     told: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    ended = object()  # told last
     results: list[Result] = []
     errors: list[Exception] = []
     gone = threading.Event()
@@ -47,17 +48,21 @@ def followed(
             pass
         except Exception as error:  # whatever it is, it is raised where it can be told
             errors.append(error)
+        finally:
+            told.put(ended)
 
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
+    threading.Thread(target=run, daemon=True).start()
     try:
-        while thread.is_alive() or not told.empty():
-            if cancelled():
-                return None
+        while not cancelled():
             try:
-                yield told.get(timeout=POLL_SECONDS)
+                event = told.get(timeout=POLL_SECONDS)
             except queue.Empty:
                 continue
+            if event is ended:
+                break
+            yield event
+        else:
+            return None
     finally:
         gone.set()
     if errors:

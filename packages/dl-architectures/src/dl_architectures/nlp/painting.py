@@ -4,6 +4,7 @@ import copy
 import inspect
 import io
 import secrets
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -19,8 +20,8 @@ from dl_shared.errors import InputError
 
 Tell = Callable[[Preview | Working | None], None]
 
-SMALL_DECODER = 5_000_000  # parameters; a larger one takes longer than some steps
-FEW_PREVIEWS = 5
+PREVIEW_SECONDS = 0.25  # from one preview to the next at least; a picture that is drawn sooner needs none
+PREVIEW_SHARE = 0.1  # of the time, at most: a preview goes through the decoder, which may take longer than a step
 
 
 class Painter(Engine):
@@ -40,8 +41,6 @@ class Painter(Engine):
         self.options = inspect.signature(pipeline.__call__).parameters.keys()
         if "prompt" not in self.options:
             raise InputError(f"{name} draws from something else than words; choose another model")
-        decoder = getattr(pipeline, "vae", None)
-        self.large = decoder is not None and sum(param.numel() for param in decoder.parameters()) > SMALL_DECODER
 
     def answer(self, request: Request, cancelled: Callable[[], bool]) -> Progress:
         """As declared. The networks are shared; the scheduler, and what else a pipeline remembers, is the answer's."""
@@ -66,11 +65,15 @@ class Painter(Engine):
         pipeline = copy.copy(self.pipeline)
         pipeline.scheduler = type(pipeline.scheduler).from_config(pipeline.scheduler.config)
         pipeline.set_progress_bar_config(disable=True)
-        every = -(-request.steps // FEW_PREVIEWS) if self.large else 1
+        due = time.monotonic() + PREVIEW_SECONDS
 
         def after_step(own: Any, step: int, _: Any, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-            done = step + 1
-            png = _preview(own, tensors["latents"]) if done % every == 0 and done < request.steps else None
+            nonlocal due
+            done, start, png = step + 1, time.monotonic(), None
+            if start >= due and done < request.steps:
+                png = _preview(own, tensors["latents"])
+                end = time.monotonic()
+                due = end + max(PREVIEW_SECONDS, (end - start) * (1 / PREVIEW_SHARE - 1))
             if png is None:
                 tell(Working(done=done, total=request.steps))
             else:

@@ -19,9 +19,11 @@ from dl_architectures.nlp.answers import (
     NextWordAnswer,
     PictureAnswer,
     Piece,
+    Preview,
     QuestionAnswer,
     SentimentAnswer,
     SummaryAnswer,
+    Working,
 )
 from dl_architectures.nlp.api import Model, Tool
 from dl_architectures.nlp.shelf import bytes_in_words
@@ -58,7 +60,10 @@ def run(options: RunTaskOptions) -> dict[str, Any]:
     given = Path(options.model) if options.model else None
     folder = given.resolve() if given is not None and given.is_dir() else None
     tool = make_tool(options, *([folder] if folder else []))
-    finished = _follow(tool.answer(request, model=str(folder) if folder else options.model), quiet=options.json)
+    events = tool.answer(request, model=str(folder) if folder else options.model)
+    if isinstance(request, requests.Picture):
+        events = _with_bar(events, request.steps)
+    finished = _follow(events, quiet=options.json)
     answer = finished.answer
     assert answer is not None  # nothing was cancelled
     if isinstance(answer, PictureAnswer):
@@ -128,6 +133,15 @@ def _text(options: RunTaskOptions) -> str:
         return sys.stdin.read() if options.text == "-" else str(options.text)
     except (FileNotFoundError, IsADirectoryError, UnicodeDecodeError) as error:
         raise InputError(f"the text cannot be read: {error}") from None
+
+
+def _with_bar(events: Iterator[Event], steps: int) -> Iterator[Event]:
+    """The same events, while a bar shows how many steps of a picture are done."""
+    with progress(steps, "drawing", unit="steps") as bar:
+        for event in events:
+            if isinstance(event, Working | Preview):
+                bar.advance(1)
+            yield event
 
 
 def _follow(events: Iterator[Event], *, quiet: bool) -> Finished:

@@ -34,7 +34,7 @@ def draw(asked: asking.Asked) -> None:
         st.html(drawing.picture(asked.preview, "unfinished picture"))
 
 
-parts.heading("Image generation", "A picture from words. It comes out of noise, step by step.")
+parts.heading("Image generation", "A picture from words, drawn out of noise step by step.")
 model = parts.choose_model("image")
 parts.examples([{"prompt": prompt} for prompt in examples.IMAGE])
 prompt = st.text_input("Prompt", key="prompt", max_chars=names.MAX_PROMPT, persist_state="session",
