@@ -30,7 +30,7 @@ def futures(tmp_path_factory):
     prices = write_prices(folder / "one", days=260, tickers=2)
     one = load(prices)
     day = middle_of_test(one)
-    return day, one, load(with_other_future(prices, folder / "other", day))
+    return day, one, load(with_other_future(prices, day))
 
 
 @pytest.fixture
@@ -103,27 +103,29 @@ def test_a_future_that_nothing_depends_on_proves_nothing(tmp_path, futures):
         judge(tmp_path, (day, one, one), lambda data: data.test.base_prices)
 
 
-def scores(skill, low, high, share):
-    return {"test": {"skill": skill, "skill_ci": [low, high]}, "gap_closed": share}
+def summary(skill, low, high, share, coverage=0.9):
+    test = {"skill": skill, "skill_ci": [low, high], "coverage": coverage}
+    return {"project": "toy-stocks", "metrics": {"test": test, "gap_closed": share}}
 
 
 def test_luck_and_signals_are_told_apart(records):
-    assert_tells_signal_from_luck("toy-stocks", scores(0.09, 0.08, 0.1, 0.95), planted=True)
-    assert_tells_signal_from_luck("toy-stocks", scores(0.001, -0.002, 0.003, None), planted=False)
+    assert_tells_signal_from_luck(summary(0.09, 0.08, 0.1, 0.95), planted=True)
+    assert_tells_signal_from_luck(summary(0.001, -0.002, 0.003, None), planted=False)
     found = table(records.parent)
     assert found["of the oracle's"] == "95.0 %"
     assert found["skill on a random walk"] == "0.0010 (-0.0020 to 0.0030)"
 
 
 @pytest.mark.parametrize(
-    ("metrics", "planted"),
+    ("found", "planted"),
     [
-        (scores(0.09, 0.08, 0.1, 0.85), True),
-        (scores(0.01, -0.01, 0.03, 0.95), True),
-        (scores(0.02, 0.01, 0.03, None), False),
+        (summary(0.09, 0.08, 0.1, 0.85), True),
+        (summary(0.01, -0.01, 0.03, 0.95), True),
+        (summary(0.02, 0.01, 0.03, None), False),
+        (summary(0.09, 0.08, 0.1, 0.95, coverage=0.8), True),
     ],
-    ids=["half found", "not sure", "found in noise"],
+    ids=["half found", "not sure", "found in noise", "intervals too narrow"],
 )
-def test_what_finds_too_little_or_too_much_fails(metrics, planted):
+def test_what_finds_too_little_or_too_much_fails(found, planted):
     with pytest.raises(AssertionError):
-        assert_tells_signal_from_luck("toy-stocks", metrics, planted=planted)
+        assert_tells_signal_from_luck(found, planted=planted)

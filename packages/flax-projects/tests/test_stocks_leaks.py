@@ -1,7 +1,5 @@
 """No look-ahead, from the first feature to the trained weights; and a signal is told from luck."""
 
-from dataclasses import asdict
-
 import pytest
 from resuming import Training, weights_of
 from stocks_tools import OPTIONS, small, write_prices
@@ -12,14 +10,12 @@ from dl_shared.testing.leaks import (
     assert_blind,
     assert_tells_signal_from_luck,
     assert_unmoved,
-    middle_of_test,
     numbers,
     with_other_future,
 )
 from flax_projects.stocks.backtest import backtest
-from flax_projects.stocks.config import PRESETS, Config
+from flax_projects.stocks.config import Config
 from flax_projects.stocks.options import BacktestOptions
-from flax_projects.stocks.train import train
 
 
 def load(options):
@@ -28,11 +24,8 @@ def load(options):
 
 @pytest.mark.leak
 def test_another_future_changes_nothing_that_was_known_before_it(tmp_path):
-    prices = write_prices(tmp_path / "prices", days=500)
-    day = middle_of_test(load_data(small(prices)))
-    other = with_other_future(prices, tmp_path / "other prices", day)
-    futures = {"data": str(prices)}, {"data": str(other)}
-    assert_blind(Training("flax-stocks", OPTIONS), futures, day, load, weights_of, tmp_path)
+    options = OPTIONS | {"data": str(write_prices(tmp_path / "prices", days=500))}
+    assert_blind(Training("flax-stocks", options), load, weights_of, tmp_path)
 
 
 @pytest.mark.leak
@@ -41,22 +34,17 @@ def test_another_future_changes_no_period_of_a_backtest_before_it(tmp_path):
     """Two periods of 40 days; the futures differ after the first of them has ended."""
     prices = write_prices(tmp_path / "prices", days=500)
     days = next(iter(load_data(small(prices)).histories.values())).dates
-    other = with_other_future(prices, tmp_path / "other prices", days[-40])
-    first, second = ([], [])
-    for folder in (prices, other):
-        periods = BacktestOptions(folds=2, test_days=40, validation_days=60, output=tmp_path / f"of {folder.name}")
-        rows = backtest(small(folder), periods)
-        for period, kept in zip(rows, (first, second), strict=False):
-            kept.append(numbers(period))
-    before, after = ({"first period": values} for values in first)
-    assert_unmoved("flax-stocks", before, after, later=(second[0], second[1]))
+    periods = BacktestOptions(folds=2, test_days=40, validation_days=60, output=tmp_path / "backtest")
+    futures = prices, with_other_future(prices, days[-40])
+    (before, later), (before_other, later_other) = (
+        [numbers(row) for row in backtest(small(folder), periods)[:2]] for folder in futures
+    )
+    assert_unmoved("flax-stocks", {"first period": before}, {"first period": before_other}, later=(later, later_other))
 
 
 @pytest.mark.leak
 @pytest.mark.slow
 @pytest.mark.parametrize("signal", [0.35, 0.0])
 def test_quick_finds_what_was_planted_and_nothing_in_a_random_walk(tmp_path, signal):
-    options = asdict(PRESETS["quick"]) | {"data": "sample", "sample_signal": signal}
-    metrics = read_summary(train(Config(**options), runs_dir=tmp_path))["metrics"]
-    assert_tells_signal_from_luck("flax-stocks", metrics, planted=bool(signal))
-    assert metrics["test"]["coverage"] == pytest.approx(0.9, abs=0.02)
+    quick = Training("flax-stocks", {"preset": "quick", "data": "sample", "sample_signal": signal})
+    assert_tells_signal_from_luck(read_summary(quick.whole(tmp_path)), planted=signal > 0)

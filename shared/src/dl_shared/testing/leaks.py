@@ -1,9 +1,9 @@
-"""Does a forecaster see the future? Another one comes after some day, and all that was known on that day is compared.
+"""Does a forecaster see the future? What it knew on some day is compared between two futures after that day.
 
-And does it tell a signal from luck: it finds the one that was planted, and none in a random walk.
+And does it tell a signal from luck? It must find the one that was planted, and none in a random walk.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from dl_shared.testing.training import Training
 SHARE_OF_ORACLE = 0.9
 """Of the skill that the planted signal allows: what a quick run must reach."""
 Numbers = Mapping[str, np.ndarray]
+Change = Callable[[Path, np.datetime64], Path]
+"""Copies a file or folder, with everything different after a day; returns the copy."""
 
 
 def middle_of_test(data: Data) -> np.datetime64:
@@ -29,8 +31,9 @@ def middle_of_test(data: Data) -> np.datetime64:
     return days[len(days) // 2]
 
 
-def with_other_future(prices: Path, folder: Path, last_known: np.datetime64) -> Path:
-    """Copies of a folder's CSVs in which everything is different after a day; returns the new folder."""
+def with_other_future(prices: Path, last_known: np.datetime64) -> Path:
+    """A copy of a folder of CSVs, beside it, in which all prices after a day are others; see `Change`."""
+    folder = prices.with_name(f"other {prices.name}")
     folder.mkdir()
     for file in prices.glob("*.csv"):
         frame = pd.read_csv(file, index_col="Date", parse_dates=True)
@@ -40,7 +43,7 @@ def with_other_future(prices: Path, folder: Path, last_known: np.datetime64) -> 
 
 
 def known_of_data(data: Data, day: np.datetime64) -> Numbers:
-    """What a network may learn from and is compared with: all of it that is known on a day."""
+    """What a network learns from and is compared with, as far as it is known on a day."""
     found = {"scaler": numbers(data.scaler.to_json()), "target scale": data.target_scale}
     for ticker, history in data.histories.items():
         past = history.dates <= day
@@ -57,7 +60,7 @@ def known_of_data(data: Data, day: np.datetime64) -> Numbers:
 
 
 def known_of_run(run: Path, day: np.datetime64) -> Numbers:
-    """What a run has found out: its log, its calibration, its forecasts up to a day. Testing comes after training."""
+    """A run's log, validation scores, calibration, and forecasts up to a day of the test part."""
     return {
         "log": numbers(read_history(run)),
         "validation scores": numbers(read_summary(run)["metrics"]["validation"]),
@@ -67,7 +70,7 @@ def known_of_run(run: Path, day: np.datetime64) -> Numbers:
 
 
 def forecasts(run: Path, *, until: np.datetime64 | None = None, after: np.datetime64 | None = None) -> np.ndarray:
-    """Of a run's test part, with their intervals, made up to a day or after it."""
+    """Forecasts of a run's test part with their intervals, made `until` a day (included) or `after` it."""
     table = pd.read_parquet(run / "predictions.parquet")
     chosen = table["date"] <= until if until is not None else table["date"] > after
     return table.loc[chosen, ["base_price", "forecast", "lower", "upper"]].to_numpy()
@@ -75,38 +78,39 @@ def forecasts(run: Path, *, until: np.datetime64 | None = None, after: np.dateti
 
 def assert_blind(
     training: Training,
-    futures: Sequence[Mapping[str, Any]],
-    day: np.datetime64,
     load: Callable[[Mapping[str, Any]], Data],
     weights: Callable[[Path], Numbers],
     folder: Path,
+    changes: Mapping[str, Change] = {"data": with_other_future},
 ) -> None:
-    """Train in two futures, and check that nothing that was known on a day differs, trained weights included.
+    """Train in two futures, and check that nothing that was known before them differs, trained weights included.
+
+    They part on a day in the middle of the test part.
 
     Args:
-        training: of the project.
-        futures: the options by which the two differ, such as the folder of prices.
-        day: in the test part, after which they differ.
+        training: of the project, in the first future.
         load: the project's data, given all options.
         weights: of a run's best epoch, by name.
         folder: for the runs.
+        changes: what makes the second future of a path among the options, by the option's name.
     """
+    day = middle_of_test(load(training.options))
+    others = {name: str(change(Path(training.options[name]), day)) for name, change in changes.items()}
     known, later = [], []
-    for number, future in enumerate(futures):
-        trained = replace(training, options={**training.options, **future})
-        run = trained.whole(folder / f"future {number}")
-        known.append({**known_of_data(load(trained.options), day), **known_of_run(run, day), **weights(run)})
+    for future in (training, replace(training, options={**training.options, **others})):
+        run = future.whole(folder / f"runs {len(known)}")
+        known.append({**known_of_data(load(future.options), day), **known_of_run(run, day), **weights(run)})
         later.append(forecasts(run, after=day))
     assert_unmoved(training.project, known[0], known[1], later=(later[0], later[1]))
 
 
 def assert_unmoved(project: str, before: Numbers, after: Numbers, *, later: tuple[np.ndarray, np.ndarray]) -> None:
-    """Check that no number known on a day is another one in the other future.
+    """Check that every number known on a day is the same in both futures.
 
     Args:
         project: the console script's name.
         before, after: what was known, in one future and in the other.
-        later: numbers of after that day in both; were none of them moved, nothing would be proved.
+        later: numbers from after that day in both; if they did not move, nothing would be proved.
     """
     assert before.keys() == after.keys()
     moved = {name: _moved(values, after[name]) for name, values in before.items()}
@@ -117,18 +121,19 @@ def assert_unmoved(project: str, before: Numbers, after: Numbers, *, later: tupl
     assert _moved(*later) > later[0].size / 2, "the future that was changed is hardly used, so this proves nothing"
 
 
-def assert_tells_signal_from_luck(project: str, metrics: Mapping[str, Any], *, planted: bool) -> None:
+def assert_tells_signal_from_luck(summary: Mapping[str, Any], *, planted: bool) -> None:
     """Check the test scores of a run on sample prices, with a signal planted in them or with none."""
-    test, share = metrics["test"], metrics["gap_closed"]
+    test, share = summary["metrics"]["test"], summary["metrics"]["gap_closed"]
     low, high = test["skill_ci"]
     about = "planted signal" if planted else "random walk"
-    record(project, about=about, skill=test["skill"], skill_ci=[low, high], share_of_oracle=share)
+    record(summary["project"], about=about, skill=test["skill"], skill_ci=[low, high], share_of_oracle=share)
     if planted:
         assert low > 0
         assert share >= SHARE_OF_ORACLE
     else:
         assert low <= 0 <= high
         assert share is None, "there is no gap to close"
+    assert 0.88 <= test["coverage"] <= 0.92, "of 90 % intervals"
 
 
 def _moved(values: np.ndarray, others: np.ndarray) -> int:
@@ -137,7 +142,7 @@ def _moved(values: np.ndarray, others: np.ndarray) -> int:
 
 
 def numbers(value: Any) -> np.ndarray:
-    """All that there are in a JSON value, in order."""
+    """All numbers in a JSON value, in order."""
     return np.array(list(_flat(value)), float)
 
 
