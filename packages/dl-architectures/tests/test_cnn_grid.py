@@ -74,6 +74,17 @@ def test_the_page_has_a_table_for_each_data_set(finished):
     assert "resnet20" in (finished / "report.html").read_text()
 
 
+def test_the_run_costs_what_its_cells_cost_and_has_the_parameters_of_its_best_network(finished):
+    summary = read_summary(finished)
+    cost, rows = summary["cost"], summary["metrics"]["test"]["cifar10"]
+    results = [json.loads((finished / cell.folder / "result.json").read_text()) for cell in CELLS]
+    assert cost["train_seconds"] == sum(result["train_seconds"] for result in results)
+    rates = [result["images_per_second"] for result in results]
+    assert min(rates) <= cost["examples_per_second"] <= max(rates)
+    assert cost["parameters"] == next(iter(rows.values()))["parameters"]
+    assert (cost["device"], cost["precision"]) == (results[0]["device"], "bf16")
+
+
 @pytest.mark.parametrize("architecture", ["lenet", "resnet20"])
 @pytest.mark.parametrize("updates", [3, 11, 12, 17])
 def test_stopped_after_any_update_a_cell_ends_the_same(config, finished, tmp_path, architecture, updates):

@@ -100,7 +100,7 @@ def report(run: Run, sets: Mapping[str, Data], cells: Sequence[Path], filters: F
     leads = {name: lead(sets[name], rows) for name, rows in by_set.items()}
     metrics = _metrics(sets, tables, leads)
     run.update("metrics", **metrics)
-    run.update("cost", train_seconds=sum(result["train_seconds"] for one in trained for result in one.results))
+    run.update("cost", **_cost(trained, tables))
     run.save_predictions(_predictions(sets, trained))
     _save_pictures(run, sets, by_set, tables, leads, filters)
     write_page(run.path)
@@ -185,6 +185,21 @@ def _metrics(
         "baseline": {"name": "logistic regression on pixels", "accuracy": baseline, "datasets": baselines},
         "optimum": None if optimum is None else {"accuracy": optimum},
         "gap_closed": None if optimum is None else gap_closed(accuracy, baseline, optimum),
+    }
+
+
+def _cost(trained: Sequence[Trained], tables: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """Seconds and rate of all trainings; the parameters of the best networks, which the result is of: their mean."""
+    results = [result for one in trained for result in one.results]
+    seconds = sum(result["train_seconds"] for result in results)
+    images = sum(result["images_per_second"] * result["train_seconds"] for result in results)
+    best = [next(iter(rows.values()))["parameters"] for rows in tables.values()]
+    return {
+        "train_seconds": seconds,
+        "examples_per_second": images / seconds,
+        "parameters": round(float(np.mean(best))),
+        "device": results[-1]["device"],
+        "precision": results[-1]["precision"],
     }
 
 
