@@ -1,10 +1,13 @@
 """Lines of code: what is counted, and for whom."""
 
+import importlib
 import sys
 
 import pytest
 
 from dl_shared.code_lines import count_lines, training_code
+from dl_shared.config import TrainConfig
+from dl_shared.runs import Run, read_summary
 
 MODEL = '''"""A docstring
 of two lines."""
@@ -37,7 +40,7 @@ def project(tmp_path, monkeypatch):
     files = {
         "cats/model.py": MODEL,
         "cats/config.py": "A = 1\n",
-        "cats/unused.py": "A = 1\n",
+        "cats/predict.py": "A = 1\n",
         "dogs/model.py": "A = 1\n",
     }
     files |= {"loop.py": "A = 1\nB = 2\n", "cats/parts/block.py": "A = 1\n"}
@@ -65,6 +68,17 @@ def test_blank_lines_comments_and_docstrings_are_no_code(tmp_path):
 def test_a_project_counts_its_own_code_and_what_its_package_shares(project):
     """Of what was imported: neither the options, nor the sibling, nor what nobody asked for."""
     assert training_code("counted_projects.cats.config") == {"code_lines": 10 + 1, "shared_code_lines": 2}
+
+
+def test_a_run_counts_what_it_imports_until_it_ends(project, tmp_path):
+    class Config(TrainConfig):
+        __module__ = "counted_projects.cats.config"
+
+    options = {"task": "pets", "framework": "none", "primary": "accuracy", "runs_dir": tmp_path}
+    with Run.start("cats", Config(epochs=1, batch_size=1), **options) as run:
+        importlib.import_module("counted_projects.cats.predict")
+    cost = read_summary(run.path)["cost"]
+    assert (cost["code_lines"], cost["shared_code_lines"]) == (10 + 1 + 1, 2)
 
 
 def test_nothing_is_said_of_what_is_no_project_or_cannot_be_read(project):

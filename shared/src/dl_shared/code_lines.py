@@ -29,7 +29,8 @@ def count_lines(path: Path) -> int:
 def training_code(config_module: str) -> dict[str, int]:
     """`code_lines` and `shared_code_lines` of a project: of its own modules, and of those beside it in its package.
 
-    Counted are the modules that this process has imported, for those are what trains; dl-shared counts for nobody.
+    Counted are the modules that this process has imported so far, so that a run asks when it ends: what it took is what
+    trains. dl-shared counts for nobody.
 
     Args:
         config_module: where the project's configuration is defined, as `flax_projects.cifar10.config`.

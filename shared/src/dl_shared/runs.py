@@ -161,9 +161,10 @@ class Run:
     follows = False
     """Whether another process keeps this run, so that scoring and drawing are left to it."""
 
-    def __init__(self, path: Path, summary: dict[str, Any], *, resumed: bool) -> None:
+    def __init__(self, path: Path, summary: dict[str, Any], config_module: str, *, resumed: bool) -> None:
         self.path = path
         self.summary = summary
+        self._config_module = config_module
         self.resumed = resumed
         self.stop_requested = False
         self.checkpoints = path / "checkpoints"
@@ -201,7 +202,7 @@ class Run:
 
         options = json.loads(json.dumps(dataclasses.asdict(config), default=str))
         if resume is not None:
-            return cls._take_up(find_run(resume, runs_dir, project), project, options, config.changeable)
+            return cls._take_up(find_run(resume, runs_dir, project), project, config, options)
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
         path = runs_root(runs_dir) / project / f"{stamp}-{secrets.token_hex(3)}"
         (path / "checkpoints").mkdir(parents=True)
@@ -216,17 +217,17 @@ class Run:
             "data": {},
             "metrics": {"validation": {}, "test": {}, "baseline": {}, "optimum": None, "gap_closed": None},
             "primary": {"name": primary, "higher_is_better": higher_is_better},
-            "cost": training_code(type(config).__module__),
+            "cost": {},
             "versions": {"python": sys.version.split()[0], **_versions()},
             "error": None,
         }
-        run = cls(path, summary, resumed=False)
+        run = cls(path, summary, type(config).__module__, resumed=False)
         run._write_summary()
         write_json(path / "config.json", options)  # last, because its presence makes the folder a run
         return run
 
     @classmethod
-    def _take_up(cls, path: Path, project: str, options: dict[str, Any], changeable: frozenset[str]) -> "Run":
+    def _take_up(cls, path: Path, project: str, config: Any, options: dict[str, Any]) -> "Run":
         from dl_shared.files import read_json, unfinished, write_json
 
         summary = read_summary(path)
@@ -236,10 +237,10 @@ class Run:
             raise InputError(f"{path} is finished; there is nothing to resume")
         recorded = read_json(path / "config.json")
         changed = {name for name in options if recorded.get(name) != options[name]}
-        if fixed := sorted(changed - changeable):
-            may = ", ".join(sorted(changeable))
+        if fixed := sorted(changed - config.changeable):
+            may = ", ".join(sorted(config.changeable))
             raise InputError(f"{path} was started with other options: {', '.join(fixed)}; only {may} may change")
-        run = cls(path, summary, resumed=True)
+        run = cls(path, summary, type(config).__module__, resumed=True)
         for file in unfinished(path):  # by the process that was killed; this one alone is at work here now
             file.unlink(missing_ok=True)
         if changed:
@@ -278,6 +279,7 @@ class Run:
             status = "failed"
             self.summary["error"] = f"{type(error).__name__}: {error}"
         self.summary["status"] = status
+        self.summary["cost"] |= training_code(self._config_module)  # all that it takes is imported by now
         # Kibibytes on Linux, bytes on macOS. A device's own peak, if the project has recorded it, stays.
         unit = 1 if sys.platform == "darwin" else 1024
         self.summary["cost"].setdefault("peak_memory_bytes", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
