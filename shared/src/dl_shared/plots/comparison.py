@@ -69,6 +69,7 @@ def scores(
     fig.supxlabel(f"{literal(metric)} on test data ({_direction(higher_is_better)}); bar: 95 % interval", fontsize=11)
     if close:
         grid[0, 1].set_title("the same, larger", fontsize=10)
+        grid[0, 1].xaxis.set_major_locator(MaxNLocator(5))  # their labels have more digits
     return fig
 
 
