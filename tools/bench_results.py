@@ -123,7 +123,7 @@ class Results:
             made, commit = check("made", [raw["made"]], str)[0], check("commit", [raw["commit"]], str | None)[0]
             return cls(made, commit, typed(Machine, raw["machine"]), benchmarks, [typed(Row, r) for r in raw["rows"]])
         except (AttributeError, KeyError, TypeError) as error:
-            raise InputError(f"{path} is damaged: {' '.join(str(error).split())}") from None
+            raise InputError(f"{path} is damaged: {error}") from None
 
 
 def typed(cls: type[T], raw: dict[str, Any]) -> T:

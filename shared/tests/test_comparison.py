@@ -194,6 +194,9 @@ def test_pictures_of_a_folder_stand_below_the_tasks(tmp_path, capsys):
     Image.new("RGB", (8, 8)).save(folder / "first_one.png")
     (folder / "cut.png").write_bytes((folder / "first_one.png").read_bytes()[:40])
     page = Page(write_comparison([run], tmp_path / "comparison.html", shown=folder))
-    assert '<h2 id="shown">a &lt;b&gt;</h2>' in page.source
+    assert '<a href="#more">a &lt;b&gt;</a>' in page.source
+    assert '<h2 id="more">a &lt;b&gt;</h2>' in page.source
+    ids = re.findall(r' id="([^"]+)"', page.source)
+    assert len(ids) == len(set(ids)), "a link leads to one place"
     assert "<figcaption>First one</figcaption>" in page.source
     assert "The picture cut.png is left out" in page.text

@@ -1,5 +1,6 @@
 """`dl-data` seen from outside: what lies at a path, what is known, and refusals in one line."""
 
+import errno
 import gzip
 import json
 import subprocess
@@ -8,7 +9,7 @@ import sys
 import image_layouts as layouts
 import pytest
 
-from dl_shared.data.catalogue import CATALOGUE
+from dl_shared.data import catalogue
 from dl_shared.data.cli import main
 
 
@@ -105,6 +106,20 @@ def test_people_get_lines(dl_data, tmp_path):
     assert "  - airplane: 4 training images\n" in out
 
 
+def test_what_the_system_says_is_one_line_too(dl_data, tmp_path, monkeypatch):
+    """Whatever the name of the file that it refuses."""
+
+    def refuse(path):
+        raise PermissionError(errno.EACCES, "Permission denied", "a\nb\x1b[2J")
+
+    monkeypatch.setattr(catalogue, "guess", refuse)
+    assert dl_data("check", tmp_path) == (
+        2,
+        "",
+        "error: Permission denied: a b\\x1b[2J; free some space or choose another folder\n",
+    )
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -129,7 +144,7 @@ def test_list_names_sources_and_terms(dl_data):
     status, out, _ = dl_data("list", "--json")
     rows = json.loads(out)["rows"]
     assert status == 0
-    assert [row["name"] for row in rows] == [name for name in CATALOGUE if name != "reversal"]
+    assert [row["name"] for row in rows] == [name for name in catalogue.CATALOGUE if name != "reversal"]
     assert all(row["title"] and row["source"] and row["terms"] for row in rows)
 
 

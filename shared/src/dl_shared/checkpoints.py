@@ -53,5 +53,5 @@ def load(path: Path) -> tuple[dict[str, Arrays], dict[str, Any]]:
         if not isinstance(values, dict):
             raise ValueError("its values have no names")
     except (SafetensorError, OSError, KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
-        raise InputError(f"the checkpoint {path} is damaged ({' '.join(str(error).split())})") from None
+        raise InputError(f"the checkpoint {path} is damaged ({error})") from None
     return parts, values

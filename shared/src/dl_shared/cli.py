@@ -21,7 +21,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from dl_shared.errors import InputError, LostWorkerError
+from dl_shared.errors import InputError, LostWorkerError, one_line
 from dl_shared.progress import say
 from dl_shared.runs import find_run, read_config, read_summary
 
@@ -333,7 +333,7 @@ def _refusal_of_the_system(error: Exception) -> str | None:
 
 
 def _refuse(error: Exception, message: str) -> int:
-    say("; ".join([f"error: {' '.join(message.split())}", *_notes(error)]))
+    say("; ".join([f"error: {one_line(message)}", *_notes(error)]))
     return 2
 
 

@@ -3,19 +3,22 @@
 LONGEST = 1000  # letters of a message
 
 
+def one_line(message: str) -> str:
+    """A message as one line that can do nothing to a terminal, cut in its middle where it is long."""
+    line = " ".join(message.split())
+    line = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line)
+    return line if len(line) <= LONGEST else f"{line[: LONGEST * 3 // 4 - 5]} ... {line[-LONGEST // 4 :]}"
+
+
 class InputError(ValueError):
     """What the user gave cannot be used; the message is one line that says what is wrong and how to mend it.
 
-    The console scripts print it as `error: ...` and exit with status 2, without a traceback. What a message quotes of
-    the input is shown so that it can do nothing to a terminal, and is cut where it is long.
+    The console scripts print it as `error: ...` and exit with status 2, without a traceback. It is made `one_line`, so
+    that a message may quote whatever the input holds and whatever libraries say of it.
     """
 
     def __init__(self, message: str) -> None:
-        line = " ".join(message.split())
-        line = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line)
-        if len(line) > LONGEST:
-            line = f"{line[: LONGEST * 3 // 4]} ... {line[-LONGEST // 4 :]}"
-        super().__init__(line)
+        super().__init__(one_line(message))
 
 
 class LostWorkerError(RuntimeError):

@@ -97,7 +97,7 @@ def read_json(path: Path) -> Any:
     except FileNotFoundError:
         raise InputError(f"{path} does not exist") from None
     except (OSError, ValueError, RecursionError) as error:  # ValueErrors: no UTF-8, no JSON, thousands of digits
-        raise InputError(f"{path} cannot be read: {' '.join(str(error).split())}") from None
+        raise InputError(f"{path} cannot be read: {error}") from None
 
 
 def fingerprint(*parts: np.ndarray | Sequence[str]) -> str:

@@ -41,7 +41,7 @@ def read_cells(path: Path, *, needed: str, **options: Any) -> pd.DataFrame:
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
     except Exception as error:  # pandas' own, and those of each kind of compression where a file is damaged
-        raise InputError(f"{path} is no CSV table: {' '.join(str(error).split())}; {needed}") from None
+        raise InputError(f"{path} is no CSV table: {error}; {needed}") from None
     if table is None:
         raise InputError(f"{path} has {commas + 1:,} columns in its first line; {needed}")
     return table

@@ -123,10 +123,10 @@ def _md5(part: BufferedRandom) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """The innermost message of what requests and urllib3 wrap into each other, on one line."""
+    """The innermost message of what requests and urllib3 wrap into each other."""
     text = str(error)
     if any(marker in text for marker in ("NameResolutionError", "NewConnectionError", "ConnectTimeoutError")):
         return "no connection to the server"
     if "IncompleteRead" in text or "Connection broken" in text:
         return "the connection keeps breaking off; the same command goes on where it stopped"
-    return " ".join(text.split())
+    return text

@@ -105,7 +105,7 @@ def _from_the_hub(spec: ImageSet) -> Path:
         found = snapshot_download(spec.hub_id, repo_type="dataset", allow_patterns=patterns, etag_timeout=PATIENCE)
         return Path(found)
     except (HfHubHTTPError, LocalEntryNotFoundError, httpx.HTTPError, ConnectionError, TimeoutError) as error:
-        raise DownloadError(" ".join(str(error).split())) from None
+        raise DownloadError(str(error)) from None
 
 
 def answering(endpoints: list[str]) -> set[str]:

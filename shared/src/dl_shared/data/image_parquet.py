@@ -68,11 +68,7 @@ def open_parquet(file: Path) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(file)
     except (OSError, pa.ArrowException) as error:
-        raise InputError(f"{file} is not a whole Parquet file (truncated?): {_line(error)}") from None
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())
+        raise InputError(f"{file} is not a whole Parquet file (truncated?): {error}") from None
 
 
 def _class_names(file: Path) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
@@ -102,7 +98,7 @@ def _read_parquet(files: Sequence[Path], shape: tuple[int, int, int]) -> Split:
                             images[row] = decode_image(encoded, shape, f"image {row} of {file}")
                         row += 1
             except (OSError, pa.ArrowException) as error:
-                raise InputError(f"{file} is damaged after row {row}: {_line(error)}") from None
+                raise InputError(f"{file} is damaged after row {row}: {error}") from None
         if row != len(labels):
             raise InputError(f"{files[0]} is damaged: {row:,} images for {len(labels):,} labels")
         return Split(images, labels)
@@ -118,7 +114,7 @@ def _labels(file: Path, parquet: pq.ParquetFile) -> np.ndarray:
         parts = [batch.column(0) for batch in parquet.iter_batches(columns=[column])]
         labels = pa.chunked_array(parts, type=parquet.schema_arrow.field(column).type)
     except (OSError, pa.ArrowException, KeyError, TypeError) as error:
-        raise InputError(f"{file} is damaged: {_line(error)}") from None
+        raise InputError(f"{file} is damaged: {error}") from None
     if not pa.types.is_integer(labels.type) or labels.null_count:
         raise InputError(f"{file}: column '{column}' must hold whole numbers, one for each image")
     return labels.to_numpy().astype(np.int64)

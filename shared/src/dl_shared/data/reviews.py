@@ -111,7 +111,7 @@ def download_reviews() -> Source:
     try:
         parts = {name: load_dataset(HUB, split=name) for name in ("train", "test")}
     except (OSError, DatasetNotFoundError) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = str(error).strip() or type(error).__name__
         raise InputError(
             f"the hub cannot be reached ({reason[:120]}); use --data sample, or --data with the path of a copy"
         ) from None
@@ -237,4 +237,4 @@ def _read_parquet(path: Path) -> pd.DataFrame:
         table.validate(full=True)  # a damaged page may hold text that is none
         return table.to_pandas()
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:  # the latter of pandas' own metadata
-        raise InputError(f"{path} is a damaged Parquet file ({' '.join(str(error).split())[:100]})") from None
+        raise InputError(f"{path} is a damaged Parquet file ({str(error)[:100]})") from None

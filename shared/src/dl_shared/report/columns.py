@@ -42,10 +42,7 @@ def columns(runs: Sequence[RunRecord]) -> list[Column]:
         Column("lines of code", [_lines(run) for run in runs]),
         _words("framework", [run.summary.get("framework") for run in runs]),
         Column("seed", [_number(run.summary.get("seed"), plain) for run in runs]),
-        *(
-            Column(name, [Cell(plain(run.section("cost").get(name))) for run in runs], False)
-            for name in ("device", "precision")
-        ),
+        *(_words(name, [run.section("cost").get(name) for run in runs]) for name in ("device", "precision")),
     ]
     filled = [column for column in found[1:] if {cell.text for cell in column.cells} != {NOTHING}]
     return [found[0], *filled]

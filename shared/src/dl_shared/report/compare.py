@@ -120,7 +120,7 @@ def _curves(task: Task, ranking: Ranking) -> list[Picture]:
     metric = words(name)
     caption = [f"{sentence(metric)} on the {split} data, epoch by epoch."]
     if name != task.metric:
-        caption.append("What a project calls its loss, and how much it calls an epoch, may be its own.")
+        caption.append("Projects may differ in what their loss is, and in how long an epoch is.")
     if without := [label for label, points in series.items() if not points]:
         caption.append(f"Not logged by {', '.join(without)}.")
     title = f"{sentence(metric)} while training"
