@@ -9,8 +9,12 @@ from dl_shared.data.picture_backbones import (
     describe_preparation,
     embedded_folder,
     find_picture_backbone,
+    levels_below_head,
+    load_resnet,
     parse_preparation,
+    read_description,
     read_preparation,
+    save_description,
 )
 from dl_shared.errors import InputError
 
@@ -96,3 +100,49 @@ def test_a_description_that_says_nothing(folder, values):
     (folder / "preprocessor_config.json").write_text(json.dumps(values))
     with pytest.raises(InputError, match="does not say how to prepare pictures"):
         read_preparation(find_picture_backbone(str(folder)))
+
+
+def test_a_description_survives_its_files(tmp_path):
+    class Config(dict):
+        from_dict = classmethod(lambda cls, values: cls(values["named"]))
+
+    preparation = Preparation(64, (0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
+    save_description(tmp_path / "network", {"named": {"depths": [1, 2]}}, preparation)
+    assert read_description(tmp_path / "network", Config) == ({"depths": [1, 2]}, preparation)
+    (tmp_path / "network" / "config.json").write_text("{}")
+    with pytest.raises(InputError, match=r"config.json cannot be loaded \('named'\)"):
+        read_description(tmp_path / "network", Config)
+
+
+@pytest.mark.parametrize(
+    ("missing", "mismatched", "said"),
+    [
+        (["classifier.1.weight"], [("classifier.1.bias", 10, 7)], None),
+        (["resnet.b", "resnet.a"], [], r"do not fit its config.json: resnet.a and 1 others"),
+        ([], [("resnet.a", 3, 5)], r"do not fit its config.json: resnet.a$"),
+    ],
+    ids=["the head", "weights missing", "weights of another size"],
+)
+def test_all_but_the_head_must_be_among_the_weights(folder, missing, mismatched, said):
+    class Network:
+        @staticmethod
+        def from_pretrained(source, **options):
+            assert (source, options["local_files_only"], options["use_safetensors"]) == (str(folder), True, True)
+            return "the network", {"missing_keys": missing, "mismatched_keys": mismatched}
+
+    found = find_picture_backbone(str(folder))
+    if said is None:
+        assert load_resnet(Network, found) == "the network"
+        return
+    with pytest.raises(InputError, match=said):
+        load_resnet(Network, found)
+
+
+def test_levels_are_counted_from_the_head_down():
+    names = (
+        "classifier.1.bias",
+        "resnet.encoder.stages.2.layers.0.layer.0.convolution.weight",
+        "resnet.encoder.stages.0.layers.1.shortcut.normalization.bias",
+        "resnet.embedder.embedder.convolution.weight",
+    )
+    assert [levels_below_head(name, 3) for name in names] == [0, 1, 3, 4]

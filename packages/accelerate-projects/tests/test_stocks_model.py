@@ -6,10 +6,9 @@ import torch
 from stocks_tools import small, write_headlines, write_prices
 from torch import nn
 
-from accelerate_projects.stocks.config import GROUPS, PRESETS, Config
+from accelerate_projects.stocks.config import GROUPS, PRESETS
 from accelerate_projects.stocks.data import TrainWindows, load_data
 from accelerate_projects.stocks.model import GATES, REMEMBERS, Forecaster
-from accelerate_projects.stocks.train import share_of_peak
 from dl_shared.data.indicators import FEATURES
 from dl_shared.sample.headlines import NEWS
 from dl_shared.tasks.stocks_config import LEVELS
@@ -160,12 +159,3 @@ def test_no_price_and_no_headline_of_a_later_day_moves_an_input(prepared, tmp_pa
     np.testing.assert_array_equal(after.test.inputs[known], data.test.inputs[known])
     assert (after.test.inputs[~known][..., -1] != data.test.inputs[~known][..., -1]).any(), "nothing moved"
     np.testing.assert_array_equal(after.train.inputs, data.train.inputs)
-
-
-def test_the_learning_rate_rises_in_a_line_and_falls_as_a_cosine():
-    config = Config(warmup=0.1)
-    rates = [share_of_peak(config, step, 100) for step in range(101)]
-    assert rates[0] == pytest.approx(1 / 11)
-    assert max(rates) == rates[10] == 1
-    assert rates[55] == pytest.approx(0.5)
-    assert rates[100] == pytest.approx(0, abs=1e-12)

@@ -17,7 +17,7 @@ from xla_projects.imdb.config import Config
 from xla_projects.imdb.data import Batches, Shapes
 from xla_projects.imdb.judge import Judge, scores
 from xla_projects.imdb.model import Network, load_pretrained
-from xla_projects.imdb.optimizer import freeze, parameter_groups, share_of_peak
+from xla_projects.imdb.optimizer import freeze, parameter_groups
 
 COMMON = {**SIZES, "vocab_size": 99}
 FAMILIES = {
@@ -120,11 +120,6 @@ def test_every_parameter_gets_a_gradient(tiny_bert):
     packed = packing.lay_out(TEXTS, np.array([[0, 1], [2, NOBODY]]), 16, 0)
     network(*map(torch.from_numpy, packed)).square().sum().backward()
     assert all(param.grad is not None and param.grad.abs().sum() > 0 for param in network.parameters())
-
-
-def test_the_learning_rate_rises_and_falls_by_hand():
-    rates = [float(share_of_peak(step, 10, 0.4)) for step in range(10)]
-    assert rates == pytest.approx([1 / 4, 2 / 4, 3 / 4, 1, 6 / 7, 5 / 7, 4 / 7, 3 / 7, 2 / 7, 1 / 7])
 
 
 def test_figures_by_hand():

@@ -16,7 +16,7 @@ from xla_projects.stocks.config import INDICATORS, PRESETS, Config
 from xla_projects.stocks.data import TrainWindows, load_data
 from xla_projects.stocks.model import CELLS, GATES, REMEMBERS, Forecaster
 from xla_projects.stocks.predict import Predictor
-from xla_projects.stocks.train import batch_rows, make_optimizer, make_train_step, scores, share_of_peak
+from xla_projects.stocks.train import batch_rows, make_optimizer, make_train_step, scores
 
 DAYS, INPUTS = 9, 4
 
@@ -126,14 +126,6 @@ def test_the_epochs_between_two_passes_go_through_all_windows():
     first, second = ([batch_rows(draws, 12 * number + step) for step in range(12)] for number in (0, 1))
     assert len(np.unique(first)) == len(np.unique(second)) == 96
     assert not np.array_equal(first, second)
-
-
-def test_the_learning_rate_rises_in_a_line_and_falls_as_a_cosine():
-    rates = [share_of_peak(update, 100, 0.1) for update in range(101)]
-    assert rates[0] == pytest.approx(1 / 11)
-    assert max(rates) == rates[10] == 1
-    assert rates[55] == pytest.approx(0.5)
-    assert rates[100] == pytest.approx(0, abs=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,18 @@
 """Where a pretrained text model lies: embedded in a package, in a folder, or on the Hugging Face hub.
 
-Nothing of a model is read here but its configuration; a folder's files are checked before a framework sees them, so
-that what is missing is named.
+A folder's files are checked before a framework sees them, so that a message can name what is missing; of the model only
+its configuration is read. `picture_backbones` does the same for networks of pictures, and uses what is here.
 """
 
+import contextlib
 import importlib.util
 import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from safetensors import SafetensorError
 
 from dl_shared.errors import InputError
 from dl_shared.files import read_json
@@ -27,12 +31,12 @@ TOKENIZERS = (("tokenizer.json",), ("vocab.txt",), ("vocab.json", "merges.txt"),
 
 @dataclass(frozen=True)
 class Backbone:
-    """A pretrained model, found.
+    """Where a pretrained model lies.
 
     Attributes:
         name: as the user gave it.
-        source: a folder, or a name on the hub: what a library's `from_pretrained` takes.
-        offline: whether only files on this machine are to be looked at.
+        source: a folder or a name on the hub, as `from_pretrained` takes it.
+        offline: whether to read files of this machine only.
     """
 
     name: str
@@ -41,7 +45,7 @@ class Backbone:
 
 
 def find_backbone(name: str) -> Backbone:
-    """Find a model; what the name is decides where.
+    """Find a model by its name.
 
     Args:
         name: `embedded`, a folder, or a name on the hub such as `distilbert/distilbert-base-uncased`.
@@ -78,7 +82,7 @@ def embedded_folder() -> Path | None:
 
 
 def check_folder(folder: Path) -> None:
-    """Look for configuration, weights as safetensors, and tokenizer.
+    """See that a folder has a configuration, weights as safetensors, and a tokenizer.
 
     Raises:
         InputError: naming what is missing or damaged.
@@ -89,7 +93,7 @@ def check_folder(folder: Path) -> None:
 
 
 def check_weights(folder: Path) -> None:
-    """Look for configuration and weights as safetensors.
+    """See that a folder has a configuration, and weights as safetensors.
 
     Raises:
         InputError: naming what is missing or damaged.
@@ -133,14 +137,14 @@ def _check_shards(index: Path) -> None:
 
 
 def hub_is_out_of_reach(name: str, instead: str) -> bool:
-    """Whether the hub does not answer; then the model must be in its cache.
+    """Whether the hub does not answer, so that the model must be read from the hub's cache on this machine.
 
     Args:
-        name: on the hub.
+        name: of the model on the hub.
         instead: the option that needs no hub, for the message.
 
     Raises:
-        InputError: if it is not.
+        InputError: if the hub does not answer and the model is not in the cache, or `name` is no name on the hub.
     """
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
@@ -156,3 +160,38 @@ def hub_is_out_of_reach(name: str, instead: str) -> bool:
     if not isinstance(stored, str):
         raise InputError(f"the hub cannot be reached, and has not been asked for {name} before; use {instead}")
     return True
+
+
+def check_all_loaded(fresh: Iterable[str], name: str) -> None:
+    """Refuse weights that leave a part of the model as it was initialised.
+
+    Args:
+        fresh: parameters that the weights lack, or have in another size; without those that are meant to be new.
+        name: of the model.
+
+    Raises:
+        InputError: if there is one.
+    """
+    lacking = sorted(fresh)
+    if lacking:
+        others = f" and {len(lacking) - 1} others" if len(lacking) > 1 else ""
+        raise InputError(f"the weights of {name} do not fit its config.json: {lacking[0]}{others}")
+
+
+@contextlib.contextmanager
+def explaining(what: str) -> Iterator[None]:
+    """Turn what libraries raise on a model that they cannot read into one line.
+
+    Args:
+        what: is read, for the message.
+
+    Raises:
+        InputError: in place of the library's error.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, SafetensorError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        raise InputError(f"{what} cannot be loaded ({reason})") from error

@@ -1,24 +1,33 @@
 """Where a pretrained ResNet lies: embedded in this package, in a folder, in a file, or on the Hugging Face hub.
 
-Nothing of a network is read here but its configuration and how pictures are prepared for it. A folder is in the hub's
-layout: config.json, model.safetensors, and preprocessor_config.json with the size of the pictures, their mean and their
-standard deviation. A file is one of torchvision's, such as resnet18-f37072fd.pth.
+A folder is in the hub's layout: config.json, model.safetensors, and preprocessor_config.json with the size of the
+pictures, their mean and their standard deviation. A file is one of torchvision's, such as resnet18-f37072fd.pth.
+Classes of transformers come as arguments, so that nothing here imports a framework.
 """
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-from dl_shared.data.backbones import check_weights, hub_is_out_of_reach, is_folder, read_config_file
+from dl_shared.data.backbones import (
+    check_all_loaded,
+    check_weights,
+    explaining,
+    hub_is_out_of_reach,
+    is_folder,
+    read_config_file,
+)
 from dl_shared.errors import InputError
-from dl_shared.files import read_json
+from dl_shared.files import read_json, write_json
 from dl_shared.paths import user_path
 
 EMBEDDED = "embedded"
 MODEL_TYPE = "resnet"
-PREPARATION = "preprocessor_config.json"
+CONFIG, PREPARATION = "config.json", "preprocessor_config.json"
+HEAD = "classifier"  # of transformers' ResNets
 # Of ImageNet, on which networks are pretrained unless they say otherwise.
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 IMAGENET_SIZE = 224
@@ -39,13 +48,13 @@ class Preparation:
 
 @dataclass(frozen=True)
 class PictureBackbone:
-    """A pretrained ResNet, found.
+    """Where a pretrained ResNet lies.
 
     Attributes:
         name: as the user gave it.
-        source: a folder or a name on the hub, which `from_pretrained` takes; or a file.
-        kind: which of these.
-        offline: whether only files on this machine are to be looked at.
+        source: a folder or a name on the hub, as `from_pretrained` takes it; or a file.
+        kind: which of these `source` is.
+        offline: whether to read files of this machine only.
     """
 
     name: str
@@ -55,7 +64,7 @@ class PictureBackbone:
 
 
 def find_picture_backbone(name: str) -> PictureBackbone:
-    """Find a ResNet; what the name is decides where.
+    """Find a ResNet by its name.
 
     Args:
         name: `embedded`, a folder, a file (.pth or .pt), or a name on the hub such as `microsoft/resnet-18`.
@@ -80,30 +89,113 @@ def embedded_folder() -> Path:
     return Path(str(resources.files("dl_shared") / "weights" / "resnet"))
 
 
+def load_resnet(network_class: Any, backbone: PictureBackbone, **options: Any) -> Any:
+    """The network of a folder or of the hub, in float32.
+
+    A head of another size than the weights have is left as the class initialises it.
+
+    Args:
+        network_class: with transformers' `from_pretrained`.
+        backbone: found.
+        options: of the network's configuration, such as `class_labels`.
+
+    Raises:
+        InputError: if a file is damaged, or weights below the head are missing or of another size.
+    """
+    with explaining(backbone.name):
+        network, info = network_class.from_pretrained(
+            backbone.source,
+            use_safetensors=True,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+            local_files_only=backbone.offline,
+            dtype="float32",
+            **options,
+        )
+    fresh = [*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])]
+    check_all_loaded((key for key in fresh if not key.startswith(f"{HEAD}.")), backbone.name)
+    return network
+
+
+def class_labels(names: Sequence[str]) -> dict[str, Any]:
+    """Names of classes, as transformers' configurations hold them."""
+    return {"id2label": dict(enumerate(names)), "label2id": {name: label for label, name in enumerate(names)}}
+
+
+def levels_below_head(name: str, stages: int) -> int:
+    """How far below the head a parameter of a ResNet stands.
+
+    0 is the head, 1 the last stage, `stages` the first stage, and `stages + 1` the first convolution.
+
+    Args:
+        name: of the parameter in transformers, such as `resnet.encoder.stages.0.layers.1.layer.0.convolution.weight`.
+        stages: of the network.
+    """
+    part, *inner = name.split(".")
+    if part == HEAD:
+        return 0
+    return stages + 1 if inner[0] == "embedder" else stages - int(inner[2])
+
+
+def save_description(folder: Path, config: Mapping[str, Any], preparation: Preparation) -> None:
+    """Write all of a network that is needed to predict, but for its weights, as files of the hub's layout.
+
+    Args:
+        folder: made if it is not there.
+        config: of the network, as `to_dict` of transformers gives it.
+        preparation: of its pictures.
+    """
+    write_json(folder / CONFIG, config)
+    write_json(folder / PREPARATION, describe_preparation(preparation))
+
+
+def read_description(folder: Path, config_class: Any) -> tuple[Any, Preparation]:
+    """The configuration of a network in a folder, and how pictures are prepared for it.
+
+    Args:
+        folder: as `save_description` writes it.
+        config_class: with transformers' `from_dict`.
+
+    Raises:
+        InputError: if a file is missing or damaged.
+    """
+    values = read_json(folder / CONFIG)
+    with explaining(str(folder / CONFIG)):
+        config = config_class.from_dict(values)
+    return config, _read_preparation(folder / PREPARATION)
+
+
 def read_preparation(backbone: PictureBackbone) -> Preparation:
     """How pictures are prepared for a backbone; as on ImageNet where it does not say.
 
     Raises:
-        InputError: if the file that says so is damaged.
+        InputError: if the file that says so is damaged, or the hub does not give it.
     """
-    path = Path(backbone.source) / PREPARATION if backbone.kind == "folder" else None
-    if backbone.kind == "hub":
-        path = _from_the_hub(backbone)
-    if path is None or not path.is_file():
+    if backbone.kind == "folder":
+        return _read_preparation(Path(backbone.source) / PREPARATION)
+    path = _from_the_hub(backbone) if backbone.kind == "hub" else None
+    return Preparation() if path is None else _read_preparation(path)
+
+
+def _read_preparation(path: Path) -> Preparation:
+    if not path.is_file():
         return Preparation()
     try:
         return parse_preparation(read_json(path))
+    except InputError:
+        raise
     except (TypeError, KeyError, ValueError, AttributeError, OverflowError) as error:
-        if isinstance(error, InputError):
-            raise
         raise InputError(f"{path} does not say how to prepare pictures ({type(error).__name__}: {error})") from None
 
 
 def parse_preparation(values: dict[str, Any]) -> Preparation:
-    """From preprocessor_config.json: `size` is a number, or has `shortest_edge`, or `height` and `width`.
+    """The preparation that preprocessor_config.json describes.
+
+    Args:
+        values: of the file; `size` is a number, or has `shortest_edge`, or has `height` and `width`.
 
     Raises:
-        KeyError, TypeError, ValueError: if a value is absent or no number.
+        AttributeError, KeyError, OverflowError, TypeError, ValueError: if a value is missing or cannot be used.
     """
     size = values.get("size", IMAGENET_SIZE)
     if isinstance(size, dict):
@@ -119,7 +211,7 @@ def parse_preparation(values: dict[str, Any]) -> Preparation:
 
 
 def describe_preparation(preparation: Preparation) -> dict[str, Any]:
-    """As preprocessor_config.json says it."""
+    """What preprocessor_config.json says of a preparation."""
     return {
         "do_normalize": True,
         "do_rescale": True,
@@ -143,10 +235,10 @@ def _checked(folder: Path) -> Path:
 
 
 def _from_the_hub(backbone: PictureBackbone) -> Path | None:
-    """The file on the hub, or from its cache; None where the network has none.
+    """preprocessor_config.json of a network on the hub, downloaded or from the cache; None if the network has none.
 
     Raises:
-        InputError: if that cannot be told.
+        InputError: if the hub does not answer, and the file is not in the cache.
     """
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError

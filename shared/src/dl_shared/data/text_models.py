@@ -1,41 +1,39 @@
-"""What a pretrained text model must have, and what a run changes in it: the same questions whatever trains it.
+"""What a pretrained text model must have, and what a run changes in it, whatever framework trains it.
 
-Models, configurations and tokenizers are those of transformers, which is not imported here: they are given.
+Configurations and tokenizers are objects of transformers; they come as arguments, so that nothing here imports it.
 """
 
-import contextlib
 import re
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-
+from dl_shared.data.backbones import check_all_loaded
 from dl_shared.data.reviews import CLASSES
 from dl_shared.errors import InputError
 
-# What the families call the two kinds of dropout, and the number of layers.
+# The names that families of models give to the two kinds of dropout and to the number of layers.
 HIDDEN_DROPOUTS = ("hidden_dropout_prob", "dropout", "classifier_dropout", "seq_classif_dropout")
 ATTENTION_DROPOUTS = ("attention_probs_dropout_prob", "attention_dropout")
 LAYERS = ("num_hidden_layers", "n_layers")
-# Their positions are counted from the padding token's number plus one.
+# Families that number positions from that of the padding token plus one.
 SHIFTED_POSITIONS = ("roberta", "xlm-roberta", "camembert", "roberta-prelayernorm")
 LAYER = re.compile(r"(?:^|\.)layer\.(\d+)\.")
 POOLER = re.compile(r"(?:^|\.)pooler\.")
 
 
 def adapt(options: Any, *, layers: int, dropout: float, attention_dropout: float) -> None:
-    """What a run changes in a model's own configuration: its depth, its dropout and its classes.
+    """Set depth, dropout and classes in a model's own configuration.
 
     Args:
-        options: the configuration.
-        layers: keep so many, the lowest; 0 keeps all.
+        options: the configuration, which is changed.
+        layers: how many of the lowest layers to keep; 0 keeps all.
         dropout: of hidden values.
         attention_dropout: of attention weights.
 
     Raises:
-        InputError: if it is no encoder, or there are not so many layers.
+        InputError: if the model is no encoder, or has fewer layers.
     """
     name = next((name for name in LAYERS if hasattr(options, name)), None)
     if name is None or not hasattr(options, "max_position_embeddings"):
@@ -55,26 +53,26 @@ def adapt(options: Any, *, layers: int, dropout: float, attention_dropout: float
 
 
 def hidden_dropout(options: Any) -> float:
-    """The dropout of hidden values, by whichever name the family has for it."""
+    """The dropout of hidden values, whatever the family calls it."""
     return next(getattr(options, name) for name in HIDDEN_DROPOUTS if hasattr(options, name))
 
 
 def first_position(options: Any) -> int:
-    """The number of a text's first position: 0, but in RoBERTa's family."""
+    """The number of a text's first position: 0, except in RoBERTa's family."""
     return options.pad_token_id + 1 if options.model_type in SHIFTED_POSITIONS else 0
 
 
 def longest_input(options: Any) -> int:
-    """Tokens that a model of this configuration has positions for."""
+    """The most tokens that a model of this configuration has positions for."""
     return options.max_position_embeddings - first_position(options)
 
 
 def depth(name: str, layers: int) -> int:
-    """Where a parameter stands: 0 for embeddings, then the layers from 1, then all that is above them.
+    """Where a parameter stands in the model: 0 for the embeddings, 1 for the lowest layer, `layers + 1` for the head.
 
     Args:
         name: of the parameter.
-        layers: of the model.
+        layers: how many the model has.
     """
     found = LAYER.search(name)
     if found is not None:
@@ -83,31 +81,28 @@ def depth(name: str, layers: int) -> int:
 
 
 def check_weights(fresh: Iterable[str], name: str) -> None:
-    """Refuse weights that leave a part of the encoder untrained.
+    """Refuse weights that leave a part of the encoder untrained; the pooler may be missing.
 
     Args:
-        fresh: names of parameters of the encoder that the weights lacked, or had in another size.
+        fresh: parameters of the encoder that the weights lack, or have in another size.
         name: of the model.
 
     Raises:
-        InputError: if there is one, beside the pooler.
+        InputError: if there is one.
     """
-    lacking = sorted(key for key in fresh if not POOLER.search(key))
-    if lacking:
-        others = f" and {len(lacking) - 1} others" if len(lacking) > 1 else ""
-        raise InputError(f"the weights of {name} do not fit its config.json: {lacking[0]}{others}")
+    check_all_loaded((key for key in fresh if not POOLER.search(key)), name)
 
 
 def check_tokenizer(tokenizer: Any, rows: int, name: str) -> None:
     """Refuse a tokenizer that cannot be the model's.
 
     Args:
-        tokenizer: as read.
-        rows: tokens that the model has embeddings for.
+        tokenizer: of transformers.
+        rows: of the model's table of embeddings.
         name: of the model.
 
     Raises:
-        InputError: saying what does not fit.
+        InputError: if it is slow, has more tokens than the model has rows, or has no token to pad with.
     """
     if not getattr(tokenizer, "is_fast", False):
         raise InputError(f"the tokenizer of {name} has no tokenizer.json, which is needed to find tokens in a text")
@@ -120,9 +115,9 @@ def check_tokenizer(tokenizer: Any, rows: int, name: str) -> None:
 
 
 def save_description(folder: Path, options: Any, tokenizer: Any) -> None:
-    """Write configuration and tokenizer, all that beside the weights is needed to predict; the folder appears whole.
+    """Write configuration and tokenizer, which together with the weights suffice to predict.
 
-    Where it is there already, in a run that goes on, it stays.
+    The folder appears whole or not at all. One that is there already, in a run that is resumed, is left as it is.
     """
     if folder.is_dir():
         return
@@ -130,22 +125,3 @@ def save_description(folder: Path, options: Any, tokenizer: Any) -> None:
     options.save_pretrained(temporary)
     tokenizer.save_pretrained(temporary)
     temporary.replace(folder)
-
-
-@contextlib.contextmanager
-def explaining(what: str) -> Iterator[None]:
-    """What libraries say of a model that they cannot read, in one line.
-
-    Args:
-        what: is read.
-
-    Raises:
-        InputError: naming the model.
-    """
-    try:
-        yield
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, SafetensorError) as error:
-        if isinstance(error, InputError):
-            raise
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-        raise InputError(f"{what} cannot be loaded ({reason})") from error

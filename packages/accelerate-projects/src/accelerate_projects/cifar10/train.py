@@ -25,9 +25,11 @@ from accelerate_projects.keeper import Keeper
 from accelerate_projects.processes import make_accelerator, start_run
 from dl_shared.data.image_sets import Split
 from dl_shared.data.images import with_labels
+from dl_shared.data.picture_backbones import levels_below_head
 from dl_shared.errors import InputError
 from dl_shared.progress import say
 from dl_shared.runs import Run
+from dl_shared.schedules import warmup_linear
 from dl_shared.tasks import cifar10
 from dl_shared.tasks.cifar10_config import NONE
 
@@ -153,7 +155,8 @@ def run_loop(
             f"{len(data.train) * passes} pictures make no batch of {config.batch_size}; lower --batch-size"
         )
     optimizer = make_optimizer(network, config, layer_decay)
-    scheduler = make_scheduler(optimizer, config, config.epochs * steps_per_epoch)
+    updates = config.epochs * steps_per_epoch
+    scheduler = LambdaLR(optimizer, lambda step: warmup_linear(step, updates, config.warmup))
     model, optimizer, loader, scheduler = accelerator.prepare(network, optimizer, loader, scheduler)
     keeper = Keeper(
         accelerator,
@@ -197,20 +200,11 @@ def run_loop(
 
 
 def make_optimizer(network: Network, config: SgdConfig, layer_decay: float) -> torch.optim.Optimizer:
-    """SGD with Nesterov's momentum; the head learns fastest, each stage below slower by a factor."""
+    """SGD with Nesterov's momentum; the head learns fastest, and each stage slower than the one above by a factor."""
     stages = len(network.resnet.encoder.stages)
-
-    def level(name: str) -> int:
-        """How far below the head a parameter is."""
-        part, _, rest = name.partition(".")
-        if part == "classifier":
-            return 0
-        inner = rest.split(".")
-        return stages + 1 if inner[0] == "embedder" else stages - int(inner[2])
-
     groups: dict[tuple[int, bool], list[nn.Parameter]] = {}
     for name, param in network.named_parameters():
-        groups.setdefault((level(name), param.ndim > 1), []).append(param)
+        groups.setdefault((levels_below_head(name, stages), param.ndim > 1), []).append(param)
     return torch.optim.SGD(
         [
             {
@@ -224,12 +218,6 @@ def make_optimizer(network: Network, config: SgdConfig, layer_decay: float) -> t
         nesterov=config.momentum > 0,
         fused=True,
     )
-
-
-def make_scheduler(optimizer: torch.optim.Optimizer, config: SgdConfig, total_steps: int) -> LambdaLR:
-    """A straight line up, and one down to 0."""
-    corners = [0, config.warmup * total_steps, total_steps + 1]
-    return LambdaLR(optimizer, lambda step: float(np.interp(step + 1, corners, [0, 1, 0])))
 
 
 def batch_sums(

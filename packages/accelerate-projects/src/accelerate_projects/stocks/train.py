@@ -1,6 +1,5 @@
 """From prices to a finished run: data, the loop, calibration on validation data, one test at the end."""
 
-import math
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,7 @@ from accelerate_projects.stocks.model import Forecaster
 from dl_shared.errors import InputError
 from dl_shared.progress import say
 from dl_shared.runs import Run
+from dl_shared.schedules import warmup_cosine
 from dl_shared.tasks import stocks, stocks_forecast
 from dl_shared.tasks.stocks_config import LEVELS
 from dl_shared.tasks.stocks_outputs import Outputs
@@ -92,7 +92,7 @@ def fit(
     torch.manual_seed(config.seed)  # the initial weights
     model = Forecaster(config, features=len(data.features))
     optimizer = make_optimizer(config, model)
-    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: share_of_peak(config, step, updates))
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: warmup_cosine(step, updates, config.warmup))
     model, optimizer, loader, scheduler = accelerator.prepare(model, optimizer, loader, scheduler)
     keeper = Keeper(
         accelerator,
@@ -148,14 +148,6 @@ def make_optimizer(config: Config, model: Forecaster) -> torch.optim.AdamW:
     ]
     fused = config.precision != "fp16"  # there a fused one takes the gradients' scale back after they were clipped
     return torch.optim.AdamW(groups, lr=config.learning_rate, fused=fused)
-
-
-def share_of_peak(config: Config, step: int, updates: int) -> float:
-    """Of the learning rate: a straight line up, and a cosine down to zero."""
-    rising = config.warmup * updates
-    if step < rising:
-        return (step + 1) / (rising + 1)
-    return 0.5 * (1 + math.cos(math.pi * min((step - rising) / max(updates - rising, 1), 1.0)))
 
 
 def error_sums(

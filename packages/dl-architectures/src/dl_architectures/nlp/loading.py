@@ -8,7 +8,8 @@ from torch import nn
 
 from dl_architectures.nlp.engine import Engine
 from dl_architectures.nlp.folders import LARGE, Contents, Kind
-from dl_shared.data.text_models import explaining, longest_input
+from dl_shared.data.backbones import explaining
+from dl_shared.data.text_models import longest_input
 from dl_shared.errors import InputError
 
 UNBOUNDED = 1_000_000  # a tokenizer's limit above this stands for none

@@ -13,7 +13,7 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTok
 from transformers.utils import logging
 
 from dl_shared.data import text_models
-from dl_shared.data.backbones import embedded_folder, find_backbone
+from dl_shared.data.backbones import embedded_folder, explaining, find_backbone
 from dl_shared.errors import InputError
 from dl_shared.progress import say
 from dl_shared.tasks.imdb_config import EMBEDDED, SCRATCH
@@ -45,7 +45,7 @@ def load_pretrained(config: Config, texts: list[str]) -> tuple[nn.Module, Tokeni
         return AutoModelForSequenceClassification.from_config(options), made
     found = find_backbone(config.model)
     trusted: Any = {"trust_remote_code": False, "local_files_only": found.offline}
-    with text_models.explaining(f"the model {found.name}"):
+    with explaining(f"the model {found.name}"):
         options = AutoConfig.from_pretrained(found.source, **trusted)
         _adapt(options, config)
         tokenizer: Any = AutoTokenizer.from_pretrained(found.source, **trusted)
@@ -80,7 +80,7 @@ def load_description(folder: Path, **options: Any) -> tuple[nn.Module, Tokenizer
     """
     if not folder.is_dir():
         raise InputError(f"{folder.parent} has no folder model/; was the run stopped before it began?")
-    with text_models.explaining(str(folder)):
+    with explaining(str(folder)):
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         network = AutoModelForSequenceClassification.from_config(config, **options)

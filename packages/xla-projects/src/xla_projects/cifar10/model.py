@@ -1,39 +1,36 @@
-"""The network: a ResNet of transformers, found, read under a new head, described, and read again from a run.
+"""The network: a ResNet; and where it is read from and written to.
 
 He et al. 2015, "Deep Residual Learning" (arXiv:1512.03385), in the implementation of Hugging Face's transformers, with
-the names of its weights: the hub's ResNets load here.
+its names of weights: the hub's ResNets load here.
 """
 
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from jaxtyping import Float
-from safetensors import SafetensorError
 from torch import Tensor
 from transformers import ResNetConfig, ResNetForImageClassification
 from transformers.utils.logging import disable_progress_bar
 
+from dl_shared.data import picture_backbones
 from dl_shared.data.picture_backbones import (
-    PREPARATION,
-    PictureBackbone,
     Preparation,
-    describe_preparation,
+    class_labels,
     find_picture_backbone,
+    load_resnet,
+    read_description,
     read_preparation,
 )
 from dl_shared.errors import InputError
-from dl_shared.files import read_json, write_json
 from dl_shared.tasks.cifar10_config import EMBEDDED, NONE
 from xla_projects import checkpoints
 from xla_projects.device import Device
 
 DESCRIPTION = "network"  # folder of a run
-logging.getLogger("transformers").setLevel(logging.ERROR)  # that the head is new, we know
+logging.getLogger("transformers").setLevel(logging.ERROR)  # it would warn that the head is new
 disable_progress_bar()
 
 
@@ -74,45 +71,21 @@ def load_backbone(name: str, class_names: Sequence[str], size: int = 0) -> Pretr
     preparation = read_preparation(found)
     if size:
         preparation = replace(preparation, size=size)
-    labels = {
-        "id2label": dict(enumerate(class_names)),
-        "label2id": {name: label for label, name in enumerate(class_names)},
-    }
+    labels = class_labels(class_names)
     if name == NONE:
-        shape = _read_shape(Path(found.source) / "config.json")
-        return Pretrained(Network(ResNetConfig.from_dict({**shape.to_dict(), **labels})), preparation)
-    network = _from_pretrained(found, labels)
-    head: Any = network.classifier[-1]
-    head.reset_parameters()  # one of as many other classes would have been taken over
+        config, _ = read_description(Path(found.source), ResNetConfig)
+        network = Network(ResNetConfig.from_dict({**config.to_dict(), **labels}))
+    else:
+        network = load_resnet(Network, found, **labels)
+        head: Any = network.classifier[-1]
+        head.reset_parameters()  # one of as many other classes would have been loaded
     return Pretrained(network, preparation)
 
 
-def _from_pretrained(found: PictureBackbone, labels: dict[str, Any]) -> Network:
-    network: Any
-    info: Any
-    with _explained(found.name):
-        network, info = Network.from_pretrained(  # type: ignore[misc]
-            found.source,
-            use_safetensors=True,
-            ignore_mismatched_sizes=True,
-            output_loading_info=True,
-            local_files_only=found.offline,
-            dtype=torch.float32,
-            **labels,
-        )
-    odd = [*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])]
-    if odd := sorted(key for key in odd if not key.startswith("classifier.")):
-        raise InputError(
-            f"the weights of {found.name} are not those of the ResNet that its config.json describes:"
-            f" {', '.join(odd[:2])} and others are missing or of another size"
-        )
-    return network
-
-
 def save_description(run: Path, pretrained: Pretrained) -> None:
-    """Write all that beside the weights is needed to predict: config.json and preprocessor_config.json."""
-    write_json(run / DESCRIPTION / "config.json", pretrained.network.config.to_dict())
-    write_json(run / DESCRIPTION / PREPARATION, describe_preparation(pretrained.preparation))
+    """Write all that is needed to predict, but for the weights."""
+    config = pretrained.network.config.to_dict()
+    picture_backbones.save_description(run / DESCRIPTION, config, pretrained.preparation)
 
 
 def load_trained(run: Path, device: Device) -> Pretrained:
@@ -121,10 +94,10 @@ def load_trained(run: Path, device: Device) -> Pretrained:
     Raises:
         InputError: if the run has no checkpoint yet, or a file of it is damaged.
     """
-    network = device.to(Network(_read_shape(run / DESCRIPTION / "config.json")))
+    config, preparation = read_description(run / DESCRIPTION, ResNetConfig)
+    network = device.to(Network(config))
     load_best(run, device, network)
-    described = PictureBackbone(str(run), str(run / DESCRIPTION), "folder", offline=True)
-    return Pretrained(network, read_preparation(described))
+    return Pretrained(network, preparation)
 
 
 def load_best(run: Path, device: Device, network: Network) -> None:
@@ -136,18 +109,3 @@ def load_best(run: Path, device: Device, network: Network) -> None:
     path = run / "checkpoints" / "best.safetensors"
     parts, _ = checkpoints.load(path)
     checkpoints.load_weights(device, path, network, parts.get("model", {}))
-
-
-def _read_shape(path: Path) -> ResNetConfig:
-    values = read_json(path)
-    with _explained(str(path)):
-        return ResNetConfig.from_dict(values)
-
-
-@contextmanager
-def _explained(where: str) -> Iterator[None]:
-    """What libraries say of files that are no network they know, in one line."""
-    try:
-        yield
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, SafetensorError) as error:
-        raise InputError(f"{where} is damaged or no ResNet ({' '.join(str(error).split())[:200]})") from None

@@ -14,7 +14,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer, BertConfig, PreTr
 from transformers.utils import logging
 
 from dl_shared.data import text_models
-from dl_shared.data.backbones import embedded_folder, find_backbone
+from dl_shared.data.backbones import embedded_folder, explaining, find_backbone
 from dl_shared.data.reviews import CLASSES
 from dl_shared.data.word_pieces import SPECIAL, small_bert, train_word_pieces
 from dl_shared.errors import InputError
@@ -108,7 +108,7 @@ def load_pretrained(config: Config, texts: list[str]) -> tuple[Network, Tokenize
         return _untrained(config, texts)
     found = find_backbone(config.model)
     trusted: Any = {"trust_remote_code": False, "local_files_only": found.offline}
-    with text_models.explaining(f"the model {found.name}"):
+    with explaining(f"the model {found.name}"):
         options = AutoConfig.from_pretrained(found.source, **trusted)
         _adapt(options, config)
         tokenizer: Any = AutoTokenizer.from_pretrained(found.source, **trusted)
@@ -142,7 +142,7 @@ def load_description(run: Path, pooling: Pooling) -> tuple[Network, Tokenizer]:
     folder = run / "model"
     if not folder.is_dir():
         raise InputError(f"{run} has no folder model/; was the run stopped before it began?")
-    with text_models.explaining(str(folder)):
+    with explaining(str(folder)):
         options = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         network = Network(AutoModel.from_config(options, attn_implementation="eager"), pooling)

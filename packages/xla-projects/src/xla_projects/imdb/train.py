@@ -14,6 +14,7 @@ from dl_shared.data.reviews import Reviews
 from dl_shared.data.tokens import Tokens
 from dl_shared.progress import say
 from dl_shared.runs import Run
+from dl_shared.schedules import warmup_linear
 from dl_shared.tasks import imdb
 from xla_projects import checkpoints
 from xla_projects.device import Device, start_device
@@ -21,7 +22,7 @@ from xla_projects.imdb.config import Config
 from xla_projects.imdb.data import Batches, Shapes, load_reviews
 from xla_projects.imdb.judge import Judge, scores, validate
 from xla_projects.imdb.model import Network, Tokenizer, load_description, load_pretrained, save_description
-from xla_projects.imdb.optimizer import freeze, parameter_groups, share_of_peak
+from xla_projects.imdb.optimizer import freeze, parameter_groups
 from xla_projects.keeper import Keeper
 from xla_projects.optimizer import make_adamw, set_rates
 from xla_projects.processes import start_run
@@ -105,7 +106,7 @@ def fit(config: Config, network: Network, parts: Parts, run: Run, device: Device
             network.train()
             for step in keeper.remaining(epoch):
                 batch, _ = batches.batch(epoch, step)
-                rates = peaks * share_of_peak(epoch * batches.steps + step, total_steps, config.warmup)
+                rates = peaks * warmup_linear(epoch * batches.steps + step, total_steps, config.warmup)
                 inputs = [device.put(array, split=True) for array in batch]
                 keeper.after_step(train_step(keeper.sums, device.put(rates), *inputs))
             trained = scores(keeper.train_sums())
@@ -180,9 +181,7 @@ def load_network(config: Config, data: imdb.Data, run: Run) -> tuple[Network, To
         InputError: if they cannot be used.
     """
     if run.resumed and (run.checkpoints / "last.safetensors").exists():
-        return load_description(
-            run.path, config.pooling
-        )  # the checkpoint has all weights; the model itself may be gone by now
+        return load_description(run.path, config.pooling)  # its checkpoint has all weights; the model may be gone
     network, tokenizer = load_pretrained(config, data.train.texts)
     if not run.follows:
         save_description(run.path, network, tokenizer)

@@ -1,6 +1,5 @@
 """From prices to a finished run: data, the loop, calibration on validation data, one test at the end."""
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from dl_shared.data.draws import Draws
 from dl_shared.errors import InputError
 from dl_shared.progress import say
 from dl_shared.runs import Run
+from dl_shared.schedules import warmup_cosine
 from dl_shared.tasks import stocks, stocks_forecast
 from dl_shared.tasks.stocks_config import LEVELS
 from dl_shared.tasks.stocks_outputs import Outputs
@@ -116,7 +116,7 @@ def fit(
             for step in keeper.remaining(epoch):
                 update = epoch * steps_per_epoch + step
                 ends = windows.ends[batch_rows(draws, update)]
-                rates = np.full(2, config.learning_rate * share_of_peak(update, updates, config.warmup), np.float32)
+                rates = np.full(2, config.learning_rate * warmup_cosine(update, updates, config.warmup), np.float32)
                 keeper.after_step(train_step(keeper.sums, device.put(rates), device.put(ends, split=True)))
             trained = scores(*keeper.train_sums())
             errors = stocks_forecast.predict(predictor, data.validation) - truth
@@ -175,14 +175,6 @@ def batch_rows(draws: Draws, update: int) -> Int[np.ndarray, " batch"]:
     """The windows of an update: one pass through all of them after another, each of several epochs."""
     number, step = divmod(update, draws.steps_per_epoch)
     return draws.batch(number, step) % draws.rows
-
-
-def share_of_peak(update: int, updates: int, warmup: float) -> float:
-    """Of the learning rate: a straight line up, and a cosine down to zero."""
-    rising = warmup * updates
-    if update < rising:
-        return (update + 1) / (rising + 1)
-    return 0.5 * (1 + math.cos(math.pi * min((update - rising) / max(updates - rising, 1), 1.0)))
 
 
 def scores(absolute: float, persistence: float, count: float) -> dict[str, float]:

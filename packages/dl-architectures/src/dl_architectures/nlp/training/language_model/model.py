@@ -10,7 +10,7 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from dl_architectures.nlp.training.language_model.config import Config
-from dl_shared.data.text_models import explaining
+from dl_shared.data.backbones import explaining
 
 
 def new_model(config: Config, tokenizer: Any) -> Any:

@@ -11,20 +11,18 @@ from torch import Tensor
 from dl_architectures.devices import describe_device, find_device
 from dl_architectures.nlp.training.cards import Card, Figure, command, write_card
 from dl_architectures.nlp.training.language_model import scoring
-from dl_architectures.nlp.training.language_model.config import PRESETS, Config
+from dl_architectures.nlp.training.language_model.config import MODULE, PRESETS, Config
 from dl_architectures.nlp.training.language_model.model import export, load_exported, new_model, window_loss
 from dl_architectures.nlp.training.language_model.subwords import Windows, train_subwords
 from dl_architectures.nlp.training.language_model.texts import Texts, load
-from dl_architectures.nlp.training.loop import Schedule, make_optimizer, run_steps
-from dl_shared.data.text_models import explaining
+from dl_architectures.nlp.training.loop import run_steps
+from dl_shared.data.backbones import explaining
 from dl_shared.data.tokens import Tokens
 from dl_shared.errors import InputError
 from dl_shared.plots.curves import training_curves
 from dl_shared.progress import say
 from dl_shared.report import write_page
 from dl_shared.runs import Run
-
-MODULE = "dl_architectures.nlp.training.language_model"
 
 
 def train(config: Config, *, runs_dir: Path | None = None, resume: str | Path | None = None) -> Path:
@@ -90,15 +88,6 @@ def fit(
     epoch_steps = windows.count // config.batch_size
     if not epoch_steps:
         raise InputError(f"the texts make {windows.count} windows; --batch-size {config.batch_size} asks for more")
-    schedule = Schedule(
-        steps=config.epochs * epoch_steps,
-        epoch_steps=epoch_steps,
-        learning_rate=config.learning_rate,
-        warmup_steps=config.warmup_steps,
-        clip_norm=config.clip_norm,
-        checkpoint_steps=config.checkpoint_steps,
-        log_steps=config.log_steps,
-    )
 
     def loss_of(step: int) -> Float[Tensor, ""]:
         epoch, place = divmod(step, epoch_steps)
@@ -118,8 +107,9 @@ def fit(
         run,
         "language_model",
         model,
-        make_optimizer([model], config.weight_decay),
-        schedule,
+        config,
+        steps=config.epochs * epoch_steps,
+        epoch_steps=epoch_steps,
         loss_of=loss_of,
         validate=validate,
     )
@@ -135,9 +125,7 @@ def training_windows(config: Config, sources: dict[str, Tokens]) -> Windows:
     return Windows(Tokens.of(texts), repeats, context=config.context, seed=config.seed)
 
 
-def report(
-    run: Run, config: Config, folder: Path, texts: Texts, encoded: dict[str, dict[str, Tokens]]
-) -> dict[str, Any]:
+def report(run: Run, config: Config, folder: Path, texts: Texts, encoded: dict[str, dict[str, Tokens]]) -> None:
     """Test what was written beside an n-gram model, draw the curves, write card and page."""
     model, tokenizer = load_exported(folder)
     tests, sizes = encoded["test"], scoring.bytes_of(texts.test)
@@ -153,7 +141,6 @@ def report(
     written = scoring.examples(model, tokenizer, config.seed)
     write_card(folder, describe(config, run, texts, metrics, written), run.summary["versions"])
     write_page(run.path)
-    return metrics
 
 
 def describe(config: Config, run: Run, texts: Texts, metrics: dict[str, Any], written: str) -> Card:

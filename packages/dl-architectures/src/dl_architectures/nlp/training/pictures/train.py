@@ -13,10 +13,10 @@ from dl_architectures.devices import describe_device, find_device
 from dl_architectures.nlp.training.cards import Card, Figure, command, write_card
 from dl_architectures.nlp.training.pictures import networks
 from dl_architectures.nlp.training.pictures.captions import SIZE, Data, load
-from dl_architectures.nlp.training.pictures.config import PRESETS, Config
+from dl_architectures.nlp.training.pictures.config import MODULE, PRESETS, Config
 from dl_architectures.nlp.training.pictures.judging import GUIDANCE, STEPS, draw, fit_judge, recognise, shares
 from dl_architectures.nlp.training.pictures.stages import fit_autoencoder, fit_drawer, signal_to_noise
-from dl_shared.data.text_models import explaining
+from dl_shared.data.backbones import explaining
 from dl_shared.files import atomic_path
 from dl_shared.plots.curves import training_curves
 from dl_shared.plots.style import figure
@@ -24,7 +24,6 @@ from dl_shared.progress import say
 from dl_shared.report import write_page
 from dl_shared.runs import Run
 
-MODULE = "dl_architectures.nlp.training.pictures"
 SHEET = "samples.png"
 COLUMNS = 10  # of the sheet
 
@@ -77,7 +76,7 @@ def load_exported(folder: Path) -> Any:
         return DiffusionPipeline.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
 
 
-def report(run: Run, config: Config, folder: Path, data: Data, restored: float, device: torch.device) -> dict[str, Any]:
+def report(run: Run, config: Config, folder: Path, data: Data, restored: float, device: torch.device) -> None:
     """Judge drawings of what was written beside real pictures, draw sheet and curves, write card and page."""
     steps = config.autoencoder_steps + config.epochs * (len(data.train) // config.batch_size)
     judge = fit_judge(config, data, run, device, first=steps)
@@ -102,7 +101,6 @@ def report(run: Run, config: Config, folder: Path, data: Data, restored: float, 
     run.save_figure(curves, "curves", caption="Loss of the denoiser over training.")
     write_card(folder, describe(config, run, data, metrics), run.summary["versions"])
     write_page(run.path)
-    return metrics
 
 
 def tiled(images: UInt8[np.ndarray, "n 32 32 3"]) -> UInt8[np.ndarray, "height width 3"]:
