@@ -6,15 +6,13 @@ Elsewhere they are stopped at chosen steps, in one process, which takes less lon
 import dataclasses
 import os
 
+import nlp_trainings
 import pytest
 from resuming import Training, assert_same_tensors, options_of
 
 from dl_architectures.nlp.training.language_model.__main__ import MODULE as LANGUAGE_MODEL
-from dl_architectures.nlp.training.language_model.config import PRESETS as LANGUAGE_PRESETS
 from dl_architectures.nlp.training.pictures.__main__ import MODULE as PICTURES
-from dl_architectures.nlp.training.pictures.config import PRESETS as PICTURE_PRESETS
 from dl_architectures.nlp.training.sentiment.__main__ import MODULE as SENTIMENT
-from dl_architectures.nlp.training.sentiment.config import PRESETS as SENTIMENT_PRESETS
 from dl_shared.runs import read_history
 from dl_shared.testing.kills import KILLS, survive
 from dl_shared.testing.training import assert_same_reports
@@ -22,23 +20,9 @@ from dl_shared.testing.training import assert_same_reports
 pytestmark = pytest.mark.skipif("DL_KILLS" not in os.environ, reason="`nox -s kills` asks for it")
 
 CONFIGS = {
-    LANGUAGE_MODEL: dataclasses.replace(
-        LANGUAGE_PRESETS["quick"], data="sample", epochs=1, layers=1, chat_passes=1, log_steps=20, checkpoint_steps=1
-    ),
-    PICTURES: dataclasses.replace(
-        PICTURE_PRESETS["quick"],
-        data="sample",
-        epochs=1,
-        batch_size=400,
-        autoencoder_steps=12,
-        judge_steps=8,
-        drawn=1,
-        learning_rate=3e-3,
-        warmup_steps=2,
-        log_steps=4,
-        checkpoint_steps=1,
-    ),
-    SENTIMENT: dataclasses.replace(SENTIMENT_PRESETS["quick"], data="sample"),
+    LANGUAGE_MODEL: dataclasses.replace(nlp_trainings.LANGUAGE_MODEL, checkpoint_steps=1),
+    PICTURES: dataclasses.replace(nlp_trainings.PICTURES, batch_size=400, checkpoint_steps=1),  # of the whole sample
+    SENTIMENT: nlp_trainings.SENTIMENT,
 }
 
 

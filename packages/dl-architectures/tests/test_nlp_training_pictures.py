@@ -1,38 +1,23 @@
 """The command that trains the embedded picture model: what it learns from and writes, and that it can be stopped."""
 
-import dataclasses
 import json
 
 import numpy as np
 import pytest
 import torch
+from nlp_trainings import PICTURES as CONFIG
+from nlp_trainings import ended_before
 from PIL import Image
 
 from dl_architectures.nlp.drawable import THINGS, Thing, things_in
-from dl_architectures.nlp.training import loop
 from dl_architectures.nlp.training.pictures import networks
 from dl_architectures.nlp.training.pictures.__main__ import MODULE, main
 from dl_architectures.nlp.training.pictures.captions import SETS, Data, Pictures, captions, captions_of, in_colour, load
-from dl_architectures.nlp.training.pictures.config import PRESETS
 from dl_architectures.nlp.training.pictures.judging import draw, shares
 from dl_architectures.nlp.training.pictures.stages import Drawer, generator, to_network
 from dl_architectures.nlp.training.pictures.train import load_exported, tiled, train
 from dl_shared.runs import read_history, read_summary
 from dl_shared.testing import help_without_frameworks, refused
-
-CONFIG = dataclasses.replace(
-    PRESETS["quick"],
-    data="sample",
-    epochs=1,
-    batch_size=48,
-    autoencoder_steps=12,
-    judge_steps=8,
-    drawn=1,
-    learning_rate=3e-3,
-    warmup_steps=2,
-    log_steps=4,
-    checkpoint_steps=3,
-)
 
 
 def few(source, seed):
@@ -105,20 +90,12 @@ def test_the_card_has_the_command_the_figures_and_a_sheet(run):
         assert sheet.size == (320, 32)
 
 
-@pytest.mark.parametrize(("stage", "step"), [("autoencoder", 7), ("drawer", 10)])
-def test_stopped_in_either_stage_and_resumed_it_ends_the_same(run, tmp_path, monkeypatch, stage, step):
-    with monkeypatch.context() as patch:
-        plain = loop._step
-
-        def killed(model, optimizer, schedule, number, loss_of):
-            kinds = {"AutoencoderKL": "autoencoder", "Drawer": "drawer", "Judge": "judge"}
-            if (kinds[type(model).__name__], number) == (stage, step):
-                raise RuntimeError("killed")
-            return plain(model, optimizer, schedule, number, loss_of)
-
-        patch.setattr(loop, "_step", killed)
-        with pytest.raises(RuntimeError, match="killed"):
-            train(CONFIG, runs_dir=tmp_path)
+@pytest.mark.parametrize(
+    "step", [7, CONFIG.autoencoder_steps + 10], ids=["in the autoencoder's training", "in the denoiser's"]
+)
+def test_stopped_and_resumed_it_ends_the_same(run, tmp_path, step):
+    with ended_before(step):
+        train(CONFIG, runs_dir=tmp_path)
     (stopped,) = (tmp_path / MODULE).iterdir()
     train(CONFIG, runs_dir=tmp_path, resume=stopped)
     for path in (run / "model").rglob("*.safetensors"):

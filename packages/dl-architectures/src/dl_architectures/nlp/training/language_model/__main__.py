@@ -2,10 +2,8 @@
 
 import sys
 
-from dl_architectures.nlp.training.language_model.config import PRESETS
+from dl_architectures.nlp.training.language_model.config import MODULE, PRESETS
 from dl_shared.cli import TrainVerb, console_script
-
-MODULE = "dl_architectures.nlp.training.language_model"
 
 main = console_script(
     MODULE,

@@ -1,23 +1,19 @@
 """What may vary in the training of the picture model; imports nothing heavy."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
-from dl_shared.config import TrainConfig
-from dl_shared.paths import user_path
+from dl_architectures.nlp.training.config import NetworkConfig
 
+MODULE = "dl_architectures.nlp.training.pictures"
 GROUPS = 8  # of the norms; every width is a multiple of it
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(TrainConfig):
-    """Options of the training. Epochs are those of the denoiser, over all pictures."""
+class Config(NetworkConfig):
+    """Options of the training. Epochs are those of the denoiser, over all pictures; `learning_rate` is that of all."""
 
-    changeable: ClassVar[frozenset[str]] = frozenset({"device", "output"})
-
-    output: str = ""
-    """Folder of the model; `model` in the run's folder unless given. `--data` is a folder with `mnist`,
-    `fashion_mnist` and `cifar10` in it, `hub`, or `sample`."""
+    data: str = "hub"
+    """`sample` (made on the spot), `hub`, or a folder with `mnist`, `fashion_mnist` and `cifar10` in it."""
     autoencoder_steps: int = 3000
     """Of the autoencoder, which is trained first."""
     autoencoder_widths: tuple[int, ...] = (16, 32, 32)
@@ -28,14 +24,6 @@ class Config(TrainConfig):
     """Channels of the denoiser at each resolution."""
     text_size: int = 64
     """Width of the text encoder."""
-    learning_rate: float = 1e-3
-    """Peak, after the warm-up, of both; falls to a tenth along a cosine."""
-    warmup_steps: int = 200
-    """Steps over which the learning rate rises."""
-    weight_decay: float = 0.01
-    """Of the matrices, by AdamW."""
-    clip_norm: float = 1.0
-    """Longest gradient allowed."""
     average_decay: float = 0.9995
     """Of the running average of the denoiser's weights, which is what is kept."""
     unconditional: float = 0.1
@@ -44,16 +32,10 @@ class Config(TrainConfig):
     """Of the classifier that tells whether the drawings can be recognised."""
     drawn: int = 20
     """Drawings of each class that it is shown."""
-    log_steps: int = 250
-    """Steps between two validations."""
-    checkpoint_steps: int = 100
-    """Steps between two checkpoints; a kill costs no more work than this."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.output:
-            object.__setattr__(self, "output", str(user_path(self.output).absolute()))
-        for name in ("autoencoder_steps", "latent_channels", "judge_steps", "drawn", "log_steps", "checkpoint_steps"):
+        for name in ("autoencoder_steps", "latent_channels", "judge_steps", "drawn"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         for name in ("autoencoder_widths", "widths"):
@@ -62,17 +44,9 @@ class Config(TrainConfig):
                 raise ValueError(f"{name} must be two to four multiples of {GROUPS}, got {widths}")
         if self.text_size < GROUPS or self.text_size % GROUPS:
             raise ValueError(f"text_size must be a multiple of {GROUPS}, got {self.text_size}")
-        for name in ("learning_rate", "clip_norm"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
-        for name in ("warmup_steps", "weight_decay"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
         for name in ("average_decay", "unconditional"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 0 and below 1, got {getattr(self, name)}")
-        if self.precision == "fp16":
-            raise ValueError("precision must be fp32 or bf16: fp16 would need its loss scaled")
 
     @property
     def factor(self) -> int:
@@ -81,10 +55,12 @@ class Config(TrainConfig):
 
 
 PRESETS = {
-    "full": Config(epochs=6, batch_size=64),
+    "full": Config(epochs=6, batch_size=64, learning_rate=1e-3, weight_decay=0.01),
     "quick": Config(
         epochs=2,
         batch_size=32,
+        learning_rate=1e-3,
+        weight_decay=0.01,
         autoencoder_steps=60,
         autoencoder_widths=(8, 16, 16),
         latent_channels=4,

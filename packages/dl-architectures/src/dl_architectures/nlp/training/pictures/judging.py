@@ -11,10 +11,10 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
 from dl_architectures.nlp.drawable import Thing
-from dl_architectures.nlp.training.loop import make_optimizer, run_steps
+from dl_architectures.nlp.training.loop import run_steps
 from dl_architectures.nlp.training.pictures.captions import Data
 from dl_architectures.nlp.training.pictures.config import Config
-from dl_architectures.nlp.training.pictures.stages import BATCH, make_schedule, some_of, to_network
+from dl_architectures.nlp.training.pictures.stages import BATCH, some_of, to_network
 from dl_shared.data.draws import Draws
 from dl_shared.runs import Run
 
@@ -63,8 +63,9 @@ def fit_judge(config: Config, data: Data, run: Run, device: torch.device, first:
         run,
         "judge",
         model,
-        make_optimizer([model], config.weight_decay),
-        make_schedule(config, config.judge_steps, draws.steps_per_epoch),
+        config,
+        steps=config.judge_steps,
+        epoch_steps=draws.steps_per_epoch,
         loss_of=loss_of,
         validate=validate,
         first=first,

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int, Shaped, UInt8
 from torch import Tensor, nn
 from transformers import CLIPTokenizer
 
-from dl_architectures.nlp.training.loop import Schedule, make_optimizer, run_steps
+from dl_architectures.nlp.training.loop import run_steps
 from dl_architectures.nlp.training.pictures import networks
 from dl_architectures.nlp.training.pictures.captions import Data, captions, captions_of
 from dl_architectures.nlp.training.pictures.config import Config
@@ -34,19 +34,6 @@ def generator(*numbers: int) -> torch.Generator:
     """Random numbers that follow from some numbers: the seed, what they are for, the step."""
     (state,) = np.random.SeedSequence(numbers).generate_state(1, np.uint64)
     return torch.Generator().manual_seed(int(state) >> 1)
-
-
-def make_schedule(config: Config, steps: int, epoch_steps: int) -> Schedule:
-    """Of either stage."""
-    return Schedule(
-        steps=steps,
-        epoch_steps=epoch_steps,
-        learning_rate=config.learning_rate,
-        warmup_steps=config.warmup_steps,
-        clip_norm=config.clip_norm,
-        checkpoint_steps=config.checkpoint_steps,
-        log_steps=config.log_steps,
-    )
 
 
 def autoencoder_loss(model: Any, images: Float[Tensor, "n 3 32 32"], noise: torch.Generator) -> Tensor:
@@ -79,8 +66,9 @@ def fit_autoencoder(config: Config, data: Data, run: Run, device: torch.device) 
         run,
         "autoencoder",
         model,
-        make_optimizer([model], config.weight_decay),
-        make_schedule(config, config.autoencoder_steps, draws.steps_per_epoch),
+        config,
+        steps=config.autoencoder_steps,
+        epoch_steps=draws.steps_per_epoch,
         loss_of=loss_of,
         validate=validate,
         splits=("autoencoder", "autoencoder validation"),
@@ -168,8 +156,9 @@ def fit_drawer(
         run,
         "drawer",
         model,
-        make_optimizer([model.learned], config.weight_decay),
-        make_schedule(config, config.epochs * draws.steps_per_epoch, draws.steps_per_epoch),
+        config,
+        steps=config.epochs * draws.steps_per_epoch,
+        epoch_steps=draws.steps_per_epoch,
         loss_of=loss_of,
         validate=validate,
         after_step=lambda step: model.follow(config.average_decay, step),

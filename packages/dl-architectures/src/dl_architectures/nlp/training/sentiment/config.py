@@ -5,6 +5,8 @@ from typing import ClassVar
 
 from dl_shared.paths import user_path
 
+MODULE = "dl_architectures.nlp.training.sentiment"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Config:

@@ -16,13 +16,12 @@ from sklearn.linear_model import LogisticRegression
 from dl_architectures.nlp.classical.ngrams import hashed_ngrams, normalised_words, word_spans
 from dl_architectures.nlp.classical.sentiment import NgramSentiment
 from dl_architectures.nlp.training.cards import Card, Figure, command, write_card
-from dl_architectures.nlp.training.sentiment.config import PRESETS, Config
+from dl_architectures.nlp.training.sentiment.config import MODULE, PRESETS, Config
 from dl_shared.data.reviews import Reviews
 from dl_shared.progress import progress, say
 from dl_shared.runs import Run
 from dl_shared.tasks import imdb
 
-MODULE = "dl_architectures.nlp.training.sentiment"
 SMOOTHING = 1.0  # added to every count of Naive Bayes
 TIMED = 200  # reviews answered one by one, for the time of an answer
 

@@ -1,0 +1,45 @@
+"""Options that the trainings of all embedded networks have; imports nothing heavy."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from dl_shared.config import TrainConfig
+from dl_shared.paths import user_path
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkConfig(TrainConfig):
+    """A training adds its own fields and its presets."""
+
+    changeable: ClassVar[frozenset[str]] = TrainConfig.changeable | {"output"}
+
+    output: str = ""
+    """Folder of the model; `model` in the run's folder unless given."""
+    learning_rate: float
+    """Peak, after the warm-up; falls to a tenth along a cosine."""
+    warmup_steps: int = 200
+    """Steps over which the learning rate rises."""
+    weight_decay: float
+    """Of the matrices, by AdamW."""
+    clip_norm: float = 1.0
+    """Longest gradient allowed."""
+    log_steps: int = 250
+    """Steps between two validations."""
+    checkpoint_steps: int = 100
+    """Steps between two checkpoints; a kill costs no more work than this."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.output:
+            object.__setattr__(self, "output", str(user_path(self.output).absolute()))
+        for name in ("log_steps", "checkpoint_steps"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("learning_rate", "clip_norm"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
+        for name in ("warmup_steps", "weight_decay"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+        if self.precision == "fp16":
+            raise ValueError("precision must be fp32 or bf16: fp16 would need its loss scaled")
