@@ -132,10 +132,12 @@ def parity(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
-def fuzz(session: nox.Session) -> None:
+@nox.parametrize("package", list(FOLDERS), ids=list(FOLDERS))
+def fuzz(session: nox.Session, package: str) -> None:
     """Broken input for every loader and console script. `-- 600`: for ten minutes; `-- --inputs 5000`: so many."""
-    install(session, "shared")
-    session.run("python", "tools/fuzz.py", *session.posargs)
+    install(session, package)
+    environment = {"OMP_NUM_THREADS": "1"}  # there is a process for each core
+    session.run("python", "tools/fuzz.py", "--package", package, *session.posargs, env=environment)
 
 
 @nox.session

@@ -47,7 +47,7 @@ def test_every_planted_defect_is_found_and_what_is_sound_is_not_blamed(found):
 def test_a_finding_says_how_to_make_it_again_and_its_input_is_kept(found, planted, capsys, defect):
     folder = next((found / "findings").glob(f"{defect}-*"))
     command = (folder / "finding.txt").read_text().splitlines()[0]
-    assert command.startswith(f'nox -s fuzz -- --only "{defect}" --number ')
+    assert command.startswith(f'nox -s "fuzz(shared)" -- --only "{defect}" --number ')
     number = int(command.rpartition(" ")[2])
     (again,) = (format_ for format_ in planted_formats.FORMATS if format_.name == defect)
     assert again.make(number)[1] == {"a.bin": (folder / "input" / "a.bin").read_bytes()}
@@ -60,7 +60,7 @@ def test_nothing_found_is_status_0(planted):
 
 
 def test_the_numbers_of_an_input_decide_it_whatever_was_drawn_before():
-    formats = formats_of(MODULES)
+    formats = formats_of(MODULES["shared"])
     for name in ("prices", "corpus", "images-folders", "options of scripts", "run-page"):
         later = formats[name].make(120)
         for number in (0, 119):

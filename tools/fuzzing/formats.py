@@ -13,7 +13,15 @@ from typing import Any
 from fuzzing.damage import Files
 from fuzzing.source import Source
 
-MODULES = tuple(f"fuzzing.{name}" for name in ("of_tables", "of_pictures", "of_runs", "of_scripts"))
+MODULES = {
+    "shared": ("fuzzing.of_tables", "fuzzing.of_pictures", "fuzzing.of_runs", "fuzzing.of_scripts"),
+    "architectures": ("fuzzing.of_models",),
+    "flax": ("fuzzing.of_checkpoints",),
+    "lightning": ("fuzzing.of_checkpoints",),
+    "accelerate": ("fuzzing.of_checkpoints",),
+    "xla": ("fuzzing.of_checkpoints",),
+}
+"""With the formats that are read in the environment of each package."""
 RARELY = 1 / 150  # how often a seed whose name begins with `large` is taken
 
 

@@ -39,8 +39,13 @@ class UnfitEndError(Exception):
     """A script ended in a way that no user should see."""
 
 
-def run_script(main: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> str:
+def run_script(main: Callable[[Sequence[str]], int], arguments: Sequence[str], *, works: bool = False) -> str:
     """What the script printed on stdout.
+
+    Args:
+        main: of the script.
+        arguments: that are typed after its name.
+        works: whether it may tell how far it is before it ends.
 
     Raises:
         InputError: if it ended with status 2 and one line on stderr.
@@ -57,9 +62,10 @@ def run_script(main: Callable[[Sequence[str]], int], arguments: Sequence[str]) -
         err.flush()
     said, told = (stream.buffer.getvalue().decode("utf-8", "replace") for stream in (out, err))  # type: ignore[attr-defined]
     if status == 2:
-        if said or told.count("\n") != 1 or not told.startswith("error: ") or "Traceback" in told:
+        last = told.splitlines()[-1] + "\n" if works and told else told
+        if said or last.count("\n") != 1 or not last.startswith("error: ") or "Traceback" in told:
             raise UnfitEndError(f"status 2 with {said[:500]!r} on stdout and {told[:2000]!r} on stderr")
-        raise InputError(told.rstrip())
+        raise InputError(last.rstrip())
     if status != 0:
         raise UnfitEndError(f"status {status} with {told[:2000]!r} on stderr")
     return said

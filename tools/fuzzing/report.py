@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dl_shared.tables import markdown_table
 from fuzzing.formats import Format, write_files
 from fuzzing.worker import Outcome
 
@@ -64,22 +65,23 @@ def total(rows: Mapping[str, Row]) -> Row:
 
 def as_markdown(rows: list[Row]) -> str:
     """The table."""
-    lines = [f"| {' | '.join(COLUMNS)} |", "| --- |" + " ---: |" * (len(COLUMNS) - 1)]
-    for row in rows:
-        cells = ["–" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
-                 for value in row.as_json().values()]  # fmt: skip
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+    return markdown_table(COLUMNS, [[_cell(value) for value in row.as_json().values()] for row in rows], left=1)
 
 
-def keep(folder: Path, format_: Format, outcome: Outcome, count: int) -> Path | None:
+def _cell(value: Any) -> str:
+    if value is None:
+        return "–"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def keep(folder: Path, package: str, format_: Format, outcome: Outcome, count: int) -> Path | None:
     """Write down a finding with its input, unless there are enough like it."""
     if count > KEPT:
         return None
     target = folder / f"{format_.name}-{outcome.number}".replace(" ", "-")
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
-    again = f'nox -s fuzz -- --only "{format_.name}" --number {outcome.number}'
+    again = f'nox -s "fuzz({package})" -- --only "{format_.name}" --number {outcome.number}'
     text = f"{again}\n\n{format_.name}, {outcome.ended}: {outcome.place}\n\n{outcome.details}\n"
     (target / "finding.txt").write_text(text, errors="backslashreplace")
     seed, files = format_.make(outcome.number)
