@@ -20,7 +20,7 @@ from dl_shared.data.image_sets import Split
 from dl_shared.errors import LostWorkerError
 from dl_shared.files import write_json
 from dl_shared.runs import read_history, read_summary
-from dl_shared.testing import refused
+from dl_shared.testing import help_without_frameworks, refused
 from dl_shared.testing.kills import KILLS, survive
 
 CPU = torch.device("cpu")
@@ -205,6 +205,12 @@ def test_what_cannot_be_done_is_refused_in_one_line(capsys, monkeypatch, tmp_pat
     monkeypatch.chdir(tmp_path)
     filled = [one.format(run=finished, image="x.png") for one in arguments]
     assert message in refused(capsys, main, *filled)
+
+
+def test_help_imports_no_framework():
+    shown = help_without_frameworks("dl_architectures.cnn_compare.cli", "train", "evaluate", "predict")
+    assert "--budget-seconds" in shown
+    assert "--architecture " in shown
 
 
 def test_an_image_set_of_other_classes_works(tmp_path, config):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from dl_architectures.cnn_compare.config import Cell
+from dl_architectures.cnn_compare.config import FAILED, RESULT, Cell
 from dl_shared.files import read_json
 from dl_shared.progress import say
 from dl_shared.runs import read_history
@@ -15,7 +15,7 @@ TABLE_SECONDS, LINE_SECONDS = 0.5, 15.0
 
 
 class Board:
-    """Shown while it is entered, and read from the folders of the cells; `update` costs nothing most of the time.
+    """A context manager that shows the cells' state, as their folders tell it; `update` is cheap most of the time.
 
     Args:
         run: its directory.
@@ -54,7 +54,7 @@ class Board:
         say(f"{self.finished()} of {len(self.cells)} cells are finished{self._left(now)}")
 
     def finished(self) -> int:
-        return sum((self.run / cell.folder / "result.json").exists() for cell in self.cells)
+        return sum((self.run / cell.folder / RESULT).exists() for cell in self.cells)
 
     def _left(self, now: float) -> str:
         """In words, once a cell has been finished."""
@@ -84,9 +84,9 @@ class Board:
 
     def _state(self, cell: Cell) -> str:
         folder = self.run / cell.folder
-        if (folder / "result.json").exists():
-            return f"[bold]{read_json(folder / 'result.json')['test']['accuracy']:.3f}[/bold]"
-        if (folder / "failed.txt").exists():
+        if (folder / RESULT).exists():
+            return f"[bold]{read_json(folder / RESULT)['test']['accuracy']:.3f}[/bold]"
+        if (folder / FAILED).exists():
             return "[red]failed[/red]"
         rows = [row for row in read_history(folder) if row["split"] == "validation"] if folder.exists() else []
         return f"[dim]{rows[-1]['accuracy']:.3f}[/dim]" if rows else "[dim]-[/dim]"

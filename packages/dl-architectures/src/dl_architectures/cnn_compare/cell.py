@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from dl_architectures import checkpoints
-from dl_architectures.cnn_compare.config import Cell, Config
+from dl_architectures.cnn_compare.config import RESULT, Cell, Config
 from dl_architectures.cnn_compare.data import Normalisation, TrainImages
 from dl_architectures.cnn_compare.networks import make_network
 from dl_architectures.cnn_compare.networks.classifier import Classifier
@@ -29,10 +29,11 @@ from dl_shared.errors import InputError
 from dl_shared.files import atomic_path, write_json
 from dl_shared.metrics.classification import score
 from dl_shared.runs import log_row, rewind_history
+from dl_shared.schedules import warmup_linear
 from dl_shared.tasks import cifar10
 
 LAST = "last.safetensors"  # of a cell in progress
-PREDICTED_AT_ONCE = 500
+PREDICTED_AT_ONCE = 500  # images
 MEASURED_STEPS, MEASURED_SECONDS = 3, 0.5  # at least, after a step that is not counted, to fit a budget of seconds
 Stop = Callable[[], bool]
 
@@ -60,11 +61,11 @@ def train_cell(config: Config, cell: Cell, folder: Path, data: cifar10.Data, dev
 
     Args:
         config: of the comparison.
-        cell: of it.
+        cell: which network, data set and seed.
         folder: of the cell.
         data: its data set.
         device: that trains.
-        stop: asked after each update.
+        stop: called after each update; returns whether to stop.
 
     Raises:
         Stopped: if asked to stop.
@@ -78,7 +79,7 @@ def train_cell(config: Config, cell: Cell, folder: Path, data: cifar10.Data, dev
     with atomic_path(folder / "predictions.npy") as temporary, temporary.open("wb") as file:
         np.save(file, probabilities, allow_pickle=False)
     test = score(data.test.labels, probabilities, data.class_names)
-    write_json(folder / "result.json", training.result() | {"validation": validation, "test": test})
+    write_json(folder / RESULT, training.result() | {"validation": validation, "test": test})
     training.last.unlink()
 
 
@@ -143,7 +144,7 @@ class Training:
         self.network.train()
         for step in range(at.step, end):
             own = slice((step - first) * size, (step - first + 1) * size)
-            rate = config.learning_rate * share_of_peak(step, at.steps, config.warmup)
+            rate = config.learning_rate * warmup_linear(step, at.steps, config.warmup)
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
             _draw_by_step(self.cell.seed, step)
@@ -151,11 +152,11 @@ class Training:
             self.sums += train_step(self.network, self.optimizer, self.normalise, batch, config)
             at.step += 1
             if at.step < end:  # the last is saved with its validation, or resuming would skip that
-                self._pause(stop)
+                self._save_or_stop(stop)
         self._validate()
-        self._pause(stop, now=True)
+        self._save_or_stop(stop, now=True)
 
-    def _pause(self, stop: Stop, *, now: bool = False) -> None:
+    def _save_or_stop(self, stop: Stop, *, now: bool = False) -> None:
         """Save if it is time; stop if asked to."""
         stopping = stop()
         if stopping or now or time.perf_counter() - self.saved >= self.config.checkpoint_seconds:
@@ -184,16 +185,12 @@ class Training:
         self.sums.zero_()
         if validation["accuracy"] > at.best:
             at.best = validation["accuracy"]
-            kept = {
-                "validation": validation,
-                "scale": self.scale,
-                "shape": self.shape,
-            }
-            checkpoints.save(self.best, kept, self.network)
-        self.clock = time.perf_counter()  # what validation took is no training
+            values = {"validation": validation, "scale": self.scale, "shape": self.shape}
+            checkpoints.save(self.best, values, self.network)
+        self.clock = time.perf_counter()  # validation is not counted as training
 
     def result(self) -> dict[str, Any]:
-        """What the training was, and what it took."""
+        """What was trained, how long, and at which rate."""
         at = self.at
         return {
             "dataset": self.cell.dataset,
@@ -236,7 +233,7 @@ def train_step(
     batch: tuple[UInt8[Tensor, "batch height width channels"], Int[Tensor, " batch"]],
     config: Config,
 ) -> Float[Tensor, " 3"]:
-    """One update; returns loss, right answers and images of the batch."""
+    """One update; returns the loss summed over the batch (nats), its right answers, and its images."""
     images, labels = batch
     with torch.autocast(images.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
         heads = network.heads(normalise(images))
@@ -262,11 +259,6 @@ def make_optimizer(network: Classifier, config: Config) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
 
 
-def share_of_peak(step: int, steps: int, warmup: float) -> float:
-    """Of the learning rate: a straight line up, and one down to nearly zero."""
-    return float(np.interp(step + 1, [0, warmup * steps, steps + 1], [0.0, 1.0, 0.0]))
-
-
 @torch.inference_mode()
 def predict_probabilities(
     network: Classifier,
@@ -285,12 +277,12 @@ def predict_probabilities(
 def count_flops(
     network: Classifier, image: UInt8[np.ndarray, "1 height width channels"], normalise: Normalisation
 ) -> int:
-    """Operations of one image forward, a product and a sum counted as two."""
+    """Floating-point operations of one image forward; a product and a sum count as two."""
     with FlopCounterMode(display=False) as counter:
         predict_probabilities(network, normalise, image, "fp32")
     return int(counter.get_total_flops())
 
 
 def _draw_by_step(seed: int, step: int) -> None:
-    """Dropout draws from torch's own generator: let it draw a function of the update, also after a resumption."""
+    """Make what dropout draws, from torch's own generator, a function of the update: so it is the same when resumed."""
     torch.manual_seed(int(np.random.SeedSequence((seed, step)).generate_state(1)[0]))

@@ -8,6 +8,7 @@ from dl_architectures.cnn_compare.names import ARCHITECTURES, DATASETS, VARIANTS
 from dl_shared.config import TrainConfig
 
 ALL = "all"
+RESULT, FAILED = "result.json", "failed.txt"  # in the folder of a cell that is finished, or has failed
 
 
 @dataclass(frozen=True)
@@ -17,10 +18,10 @@ class Augmentation:
     crop: int
     """Pixels by which an image is shifted at most, in each direction."""
     flip: bool
-    """Mirror every other image."""
+    """Mirror half of the images."""
 
 
-# Digits are not mirrored: a mirrored 2 is no digit. Clothes lie in the middle of the picture, as digits do.
+# Digits are not mirrored: a mirrored 2 is no digit. Digits and clothes lie in the middle of the image: they shift less.
 AUGMENTATIONS = {
     "mnist": Augmentation(crop=2, flip=False),
     "fashion_mnist": Augmentation(crop=2, flip=True),
@@ -28,7 +29,7 @@ AUGMENTATIONS = {
 }
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Cell:
     """One training of the grid."""
 
@@ -58,31 +59,31 @@ class Config(TrainConfig):
     architectures: tuple[str, ...] = (ALL,)
     """lenet, alexnet, vgg11, vgg16, googlenet, resnet18, resnet20, xception; `all` is one of each."""
     width: float = 1.0
-    """Share of the channels of every layer that the papers give it, for machines without a GPU; LeNet keeps its own."""
+    """Channels of every layer, as a share of the paper's, for machines without a GPU; LeNet keeps its own."""
     seeds: int = 3
-    """Trainings of each cell, that differ in initial weights and the order of the data."""
+    """Trainings of each network on each data set; they differ in initial weights and the order of the data."""
     epochs: int = 40
     """Passes over the training images."""
     budget_seconds: float = 0.0
-    """Of training, for each cell: as many updates as fit, by a measurement before the first; 0 lets `epochs` say."""
+    """Seconds of training for each cell: a measurement tells how many updates fit; 0 trains for `epochs`."""
     batch_size: int = 256
     """Images per update."""
     precision: Literal["fp32", "bf16"] = "bf16"
 
     learning_rate: float = 2e-3
-    """Of AdamW, at its peak."""
+    """AdamW's learning rate at its peak."""
     weight_decay: float = 0.05
-    """Times the learning rate; of filters and matrices only."""
+    """AdamW's weight decay, of filters and matrices only."""
     warmup: float = 0.2
     """Share of the updates in which the learning rate rises; in the others it falls to zero."""
     label_smoothing: float = 0.1
     """Share of each label spread evenly over all classes, in training only."""
     augment: bool = True
-    """Shift training images, and mirror those that have no direction."""
+    """Shift training images, and mirror those that mean the same in the mirror."""
     validation_fraction: float = 0.1
-    """Of the training images, class by class: they choose the epoch."""
+    """Share of the training images of each class that are held out to choose the epoch."""
     checkpoint_seconds: float = 60.0
-    """At most this much work of a cell is lost by a kill."""
+    """Seconds between two checkpoints of a cell; a kill costs no more work than this."""
 
     jobs: int = 1
     """Cells trained at the same time, each in a process of its own, and on a GPU of its own where there are several."""

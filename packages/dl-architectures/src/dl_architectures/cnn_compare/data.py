@@ -10,7 +10,7 @@ from dl_shared.data.image_sets import Split
 from dl_shared.paths import user_path
 from dl_shared.tasks import cifar10
 
-NOTHING = Augmentation(crop=0, flip=False)
+NO_AUGMENTATION = Augmentation(crop=0, flip=False)
 
 
 def load_data(config: Config, dataset: str, source: str | None = None) -> cifar10.Data:
@@ -32,17 +32,18 @@ def load_data(config: Config, dataset: str, source: str | None = None) -> cifar1
 
 
 class TrainImages:
-    """The training part on the device, each image with a margin of zeros to be shifted in.
+    """The training part on the device, each image with a margin of zeros, which shifts move into view.
 
     Args:
         split: the training part.
         device: where to put it.
         dataset: decides the augmentation.
-        config: `seed` is that of the cell; `augment` and `batch_size` are read.
+        config: of the comparison; its `augment` and `batch_size` are read.
+        seed: of the cell.
     """
 
     def __init__(self, split: Split, device: torch.device, dataset: str, config: Config, seed: int) -> None:
-        self.augmentation = AUGMENTATIONS[dataset] if config.augment else NOTHING
+        self.augmentation = AUGMENTATIONS[dataset] if config.augment else NO_AUGMENTATION
         self.seed, self.batch_size, self.rows = seed, config.batch_size, len(split)
         self.height, self.width = split.images.shape[1:3]
         margin = self.augmentation.crop

@@ -6,7 +6,6 @@ import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -14,8 +13,8 @@ import numpy as np
 import torch
 
 from dl_architectures.cnn_compare.board import Board
-from dl_architectures.cnn_compare.cell import LAST, Stopped, load_network, train_cell
-from dl_architectures.cnn_compare.config import Cell, Config
+from dl_architectures.cnn_compare.cell import LAST, Stop, Stopped, load_network, train_cell
+from dl_architectures.cnn_compare.config import FAILED, RESULT, Cell, Config
 from dl_architectures.cnn_compare.data import load_data
 from dl_architectures.devices import find_device
 from dl_shared.errors import LostWorkerError
@@ -25,10 +24,8 @@ from dl_shared.runs import Run
 from dl_shared.tasks import cifar10, cnn_comparison
 
 PROJECT = "dl-cnn-compare"
-RESULT, FAILED = "result.json", "failed.txt"
-Stop = Callable[[], bool]
 Work = Callable[[int, Stop], None]
-"""Done with the number of the worker, and with what tells whether to stop."""
+"""Called with the number of the worker, and with what tells whether to stop."""
 
 
 def train(config: Config, *, runs_dir: Path | None = None, resume: str | Path | None = None) -> Path:
@@ -64,7 +61,7 @@ def train(config: Config, *, runs_dir: Path | None = None, resume: str | Path | 
 
 
 def first_filters(config: Config, run: Path) -> dict[str, dict[str, np.ndarray]]:
-    """What the first convolution of each network looks for, by data set; of its first seed."""
+    """Filters of the first convolution of each network, by data set; of its first seed."""
     found: dict[str, dict[str, np.ndarray]] = {}
     for cell in config.cells:
         if cell.seed == config.seed and (run / cell.folder / RESULT).exists():
@@ -124,7 +121,7 @@ def run_cell(config: Config, cell: Cell, run: Path, worker: int, stop: Stop) -> 
     if device.type == "cuda":
         device = torch.device("cuda", worker % torch.cuda.device_count())
     try:
-        train_cell(config, cell, folder, _data(replace(config, jobs=1), cell.dataset), device, stop)
+        train_cell(config, cell, folder, _data(config, cell.dataset), device, stop)
     except Stopped:
         pass
     except OSError:

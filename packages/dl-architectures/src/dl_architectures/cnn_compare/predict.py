@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 
 from dl_architectures.cnn_compare.cell import load_network, predict_probabilities
-from dl_architectures.cnn_compare.config import Cell, Config
+from dl_architectures.cnn_compare.config import RESULT, Cell, Config
 from dl_architectures.cnn_compare.data import load_data
-from dl_architectures.cnn_compare.grid import RESULT
 from dl_architectures.cnn_compare.options import EvaluateGrid, PredictOptions
 from dl_architectures.devices import find_device
 from dl_shared.errors import InputError

@@ -18,7 +18,7 @@ class ResponseNorm(nn.Module):
     """Divides a map by the squares of its two neighbours on each side (section 3.3).
 
     With the paper's k = 2, n = 5, alpha = 1e-4 and beta = 0.75, as `torch.nn.LocalResponseNorm`; but neighbours are
-    added up by a product with a band of ones, which is twice as fast on a CPU, and does bfloat16.
+    added up by a product with a band of ones, which is twice as fast on a CPU and works in bfloat16.
     """
 
     def forward(self, maps: Features) -> Outputs:
@@ -37,11 +37,11 @@ class AlexNet(Classifier):
     are in two groups, which in the paper are two GPUs (3.2).
 
     Departures:
-        - The first convolution has filters of 5 pixels at each pixel, in place of 11 at each fourth: images are 28 or
-          32 pixels wide, not 224.
-        - The fully connected layers have 1,024 units in place of 4,096: there are 4,096 features to look at, not 9,216,
-          and 10 classes, not 1,000.
-        - He's initial weights: those of section 5 are for inputs of another scale.
+        - The first convolution has filters of 5 x 5 pixels with stride 1, in place of 11 x 11 with stride 4: images
+          are 28 or 32 pixels wide, not 224.
+        - The fully connected layers have 1,024 units in place of 4,096: they read 4,096 features, not 9,216, and tell
+          10 classes apart, not 1,000.
+        - Initial weights as in He et al. 2015: those of section 5 are for inputs of another scale.
 
     Args:
         channels: of an image.

@@ -51,7 +51,7 @@ TABLE_1 = {
 
 
 class Inception(nn.Module):
-    """Figure 2 (b): convolutions of 1, 3 and 5 pixels and max-pooling side by side, joined; 1 x 1 reduces before."""
+    """Figure 2 (b): 1 x 1, 3 x 3, 5 x 5 and max-pooling side by side, joined; 1 x 1 reduces channels before."""
 
     def __init__(self, before: int, branches: Branches) -> None:
         super().__init__()
@@ -69,9 +69,9 @@ class Inception(nn.Module):
 
 
 class Auxiliary(nn.Sequential):
-    """A classifier halfway, for training alone (section 5): it brings a gradient to the lower layers.
+    """A classifier half-way, for training alone (section 5): it brings a gradient to the lower layers.
 
-    Departure: the mean is taken down to 2 x 2 pixels, not 4 x 4; 1,024 units become 256, as there are fewer features.
+    Departures: pooling leaves 2 x 2 pixels, not 4 x 4, and there are 256 units, not 1,024.
     """
 
     def __init__(self, before: int, classes: int, width: float) -> None:
@@ -86,10 +86,10 @@ class GoogLeNet(Classifier):
     """Three convolutions, nine Inception modules, the mean over the picture, dropout of 0.4, one linear layer.
 
     Departures:
-        - The first convolution has filters of 3 pixels at each pixel, in place of 7 at each second: images are 28 or 32
-          pixels wide, not 224. So Inception 3 sees 16 pixels where the paper's sees 28, and 5 sees 4 where it sees 7.
+        - The first convolution has filters of 3 x 3 pixels with stride 1, in place of 7 x 7 with stride 2: images are
+          28 or 32 pixels wide, not 224. Modules 3a and 3b see 16 pixels (the paper's 28), 5a and 5b see 4 (7).
         - Batch normalisation, which came later, in place of response normalisation.
-        - What the auxiliary classifiers say of themselves.
+        - Smaller auxiliary classifiers, see `Auxiliary`.
 
     Args:
         channels: of an image.

@@ -56,12 +56,12 @@ class PartlyConnected(nn.Module):
 class LeNet(Classifier):
     """C1, S2, C3, S4, C5, F6 and the output layer.
 
+    As in the paper, the outputs of S2, S4, C5 and F6 are squashed, and those of C1 and C3 are not.
+
     Departures:
         - Images of 28 pixels are padded to the paper's 32; colours are three input maps.
         - The output layer is linear with softmax, in place of distances to drawings of the digits, which other classes
           do not have.
-        - The paper squashes what S2 and S4 give, and what C5 and F6 give; so do we, C1 and C3 not being squashed
-          either there.
     """
 
     def __init__(self, channels: int, classes: int) -> None:

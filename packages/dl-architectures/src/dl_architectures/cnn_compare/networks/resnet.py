@@ -24,9 +24,9 @@ STAGES = {
 
 
 class Block(nn.Module):
-    """Two convolutions of 3 pixels, and what goes past them (figure 2).
+    """Two convolutions of 3 x 3 pixels, and a shortcut past them (figure 2).
 
-    Where the size changes, what goes past is projected by a convolution of 1 pixel: option B of section 3.3.
+    Where the size changes, the shortcut is a convolution of 1 x 1 pixel: option B of section 3.3.
     """
 
     def __init__(self, before: int, features: int, stride: int) -> None:
@@ -47,9 +47,9 @@ class ResNet(Classifier):
     """A convolution, stages of residual blocks, the mean over the picture, one linear layer (3.3).
 
     Departures:
-        - ResNet-18 begins with a convolution of 3 pixels at each pixel and no pooling, as section 4.2 does, in place of
-          7 pixels at each second and max-pooling.
-        - ResNet-20 projects what goes past (option B), where section 4.2 pads it with zeros (option A).
+        - ResNet-18 begins with a convolution of 3 x 3 pixels with stride 1 and no pooling, as section 4.2 does, in
+          place of 7 x 7 pixels with stride 2 and max-pooling.
+        - ResNet-20 projects its shortcuts (option B), where section 4.2 pads them with zeros (option A).
 
     Args:
         channels: of an image.

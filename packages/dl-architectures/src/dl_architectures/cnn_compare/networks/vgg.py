@@ -16,10 +16,10 @@ class VGG(Classifier):
     """Convolutions of 3 pixels in five stages with max-pooling between, and three fully connected layers (2.1).
 
     Departures:
-        - Batch normalisation, which came later; the paper begins the deep nets with weights of a trained shallow one
-          (3.1) because they do not learn otherwise.
-        - After the fifth pooling one pixel is left of 32; the fully connected layers have 512 units in place of 4,096.
-        - Pooling rounds up, so that one pixel is left of 28 as well.
+        - Batch normalisation, which came later. The paper's deep nets start from the weights of a trained shallow one
+          (3.1), as they do not learn otherwise.
+        - The fully connected layers have 512 units in place of 4,096: the fifth pooling leaves one pixel of 32.
+        - Pooling rounds up, so that it leaves one pixel of 28 as well.
 
     Args:
         channels: of an image.

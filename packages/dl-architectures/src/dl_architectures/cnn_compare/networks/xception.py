@@ -20,9 +20,9 @@ MIDDLE = 8  # times the middle flow is repeated
 
 
 class Separable(nn.Sequential):
-    """A convolution of 3 pixels in each channel, one of 1 pixel across channels, and batch normalisation.
+    """A convolution of 3 x 3 pixels in each channel, one of 1 x 1 across channels, and batch normalisation.
 
-    Nothing is between the two convolutions, see section 4.7.
+    No activation stands between the two convolutions, see section 4.7.
     """
 
     def __init__(self, before: int, features: int) -> None:
@@ -34,11 +34,11 @@ class Separable(nn.Sequential):
 
 
 class Block(nn.Module):
-    """Separable convolutions, ReLU before each, and what goes past them (figure 5).
+    """Separable convolutions with ReLU before each, and a shortcut past them (figure 5).
 
     Args:
         widths: channels before the first and after each.
-        halve: pool by 2 at the end, and project what goes past.
+        halve: pool by 2 at the end, and project the shortcut.
         first_relu: whether ReLU is before the first as well.
     """
 
@@ -46,7 +46,7 @@ class Block(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         for number, (before, features) in enumerate(pairwise(widths)):
-            # Not in place before the first: what goes past must stay.
+            # Not in place before the first: the shortcut needs the inputs as they are.
             layers += [nn.ReLU(inplace=number > 0)] if number or first_relu else []
             layers.append(Separable(before, features))
         self.past: nn.Module = nn.Identity()
@@ -65,8 +65,8 @@ class Xception(Classifier):
     """Entry flow, middle flow eight times, exit flow, the mean over the picture, one linear layer (figure 5).
 
     Departures:
-        - The first convolution is at each pixel, not at each second, so that pictures of 32 pixels, not 299, are 4
-          pixels wide in the middle flow, where the paper's are 19.
+        - The first convolution has stride 1, not 2: images of 32 pixels are then 4 pixels wide in the middle flow. The
+          paper's, of 299 pixels, are 19 wide there.
 
     Args:
         channels: of an image.
