@@ -13,9 +13,8 @@ from resuming import assert_same_tensors, options_of
 from seq2seq_tools import ATTENTIONS, CPU, batch_of, random_rows, small_model
 
 from dl_architectures import checkpoints
-from dl_architectures.seq2seq import checkpoint
 from dl_architectures.seq2seq.config import Config
-from dl_architectures.seq2seq.predict import explain, load_run, predict_sequences
+from dl_architectures.seq2seq.predict import explain, load_model, predict_sequences
 from dl_architectures.seq2seq.train import Training, learning_rate, train, train_step
 from dl_shared.data.reversal import Sequences
 from dl_shared.errors import InputError
@@ -165,17 +164,17 @@ def test_damaged_checkpoints_are_refused(tmp_path, damage):
 
 
 def test_the_weights_of_another_model_are_refused(tmp_path):
-    path = tmp_path / "best.safetensors"
+    path = tmp_path / "checkpoints" / "best.safetensors"
     checkpoints.save(path, {}, small_model("luong"))
     tensors, _ = checkpoints.load(path)
     with pytest.raises(InputError, match="another model"):
         checkpoints.restore(path, tensors, small_model("bahdanau"))
     with pytest.raises(InputError, match="is damaged"):
-        checkpoint.load_model(path, CPU)
+        load_model(tmp_path, CPU)
 
 
 def test_predictions_of_a_finished_run(reference):
-    model, vocabulary = load_run(reference, CPU)
+    model, vocabulary = load_model(reference, CPU)
     frame = pd.read_parquet(reference / "predictions.parquet")
     rows = [row.tolist() for row in frame.source[:50]]
     answers, probabilities = predict_sequences(model, vocabulary, Sequences.from_rows(rows))
@@ -191,6 +190,6 @@ def test_the_run_folder_is_enough_to_predict(reference, tmp_path):
     (tmp_path / "checkpoints").mkdir()
     name = "checkpoints/best.safetensors"
     (tmp_path / name).write_bytes((reference / name).read_bytes())
-    _, vocabulary = load_run(tmp_path, CPU)
+    _, vocabulary = load_model(tmp_path, CPU)
     assert vocabulary.symbols == (0, 1, 2, 3, 4)
     assert json.loads((reference / "config.json").read_text())["attention"] == "location"

@@ -54,13 +54,13 @@ class Config(TrainConfig):
     warmup_steps: int = 50
     """Steps over which the learning rate rises."""
     weight_decay: float = 1e-4
-    """Of AdamW."""
+    """AdamW's weight decay."""
     clip_norm: float = 1.0
-    """Longest gradient allowed."""
+    """Largest norm of the gradient; a larger one is scaled down to it."""
     teacher_forcing: Schedule = "constant"
     """How often the decoder is given the true symbol: always, or ever less often as training goes on."""
     teacher_forcing_floor: float = 0.5
-    """Where a schedule that falls ends: the share of true symbols at least given."""
+    """Share of true symbols that is still given when a falling schedule has ended."""
     threads: int = 1
     """CPU cores that one operation may use; such small ones gain little from more, and lose much on a busy machine."""
 

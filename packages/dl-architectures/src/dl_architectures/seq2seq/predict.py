@@ -6,14 +6,15 @@ from typing import Any
 import numpy as np
 import torch
 
+from dl_architectures import checkpoints
 from dl_architectures.devices import find_device
-from dl_architectures.seq2seq import checkpoint
 from dl_architectures.seq2seq.batches import DECODING_POSITIONS, Vocabulary, by_length, make_batch
-from dl_architectures.seq2seq.config import Config
+from dl_architectures.seq2seq.config import Config, ModelConfig
 from dl_architectures.seq2seq.decode import beam_search, greedy
 from dl_architectures.seq2seq.model import Seq2Seq
 from dl_architectures.seq2seq.options import EvaluateSequences, PredictOptions
 from dl_shared.data.reversal import Sequences, parse_sequence
+from dl_shared.errors import InputError
 from dl_shared.runs import read_config
 from dl_shared.tasks import reversal
 
@@ -77,7 +78,7 @@ def explain(model: Seq2Seq, vocabulary: Vocabulary, source: Sequences) -> revers
 def predict(options: PredictOptions) -> list[dict[str, Any]]:
     """The verb `predict`: reverse the sequences on the command line."""
     given = Sequences.from_rows([parse_sequence(text) for text in options.sequences])
-    model, vocabulary = load_run(Path(options.run), find_device(options.device, threads=1))
+    model, vocabulary = load_model(Path(options.run), find_device(options.device, threads=1))
     answers, probabilities = predict_sequences(model, vocabulary, given, beam=options.beam)
     return [
         {"source": _text(source), "prediction": _text(answer), "probability": float(probability)}
@@ -89,7 +90,7 @@ def evaluate(options: EvaluateSequences) -> dict[str, Any]:
     """The verb `evaluate`: score a run on other sequences; the scores by length are on the run's page."""
     path = Path(options.run)
     config = read_config(path, Config)
-    model, vocabulary = load_run(path, find_device(options.device, threads=config.threads))
+    model, vocabulary = load_model(path, find_device(options.device, threads=config.threads))
     sequences, source = reversal.load_test(
         options.data,
         seed=options.seed,
@@ -101,14 +102,22 @@ def evaluate(options: EvaluateSequences) -> dict[str, Any]:
     return reversal.evaluate(path, sequences, answers, source)
 
 
-def load_run(path: Path, device: torch.device) -> tuple[Seq2Seq, Vocabulary]:
-    """The best model of a run, and its vocabulary.
+def load_model(run: Path, device: torch.device) -> tuple[Seq2Seq, Vocabulary]:
+    """The model of a run's best epoch, ready to predict, and its vocabulary.
 
     Raises:
-        InputError: if the run has none, or it is damaged.
+        InputError: if the run has none, or its checkpoint is damaged.
     """
-    model, symbols = checkpoint.load_model(path / "checkpoints" / "best.safetensors", device)
-    return model, Vocabulary(symbols)
+    path = run / "checkpoints" / "best.safetensors"
+    parts, values = checkpoints.load(path)
+    try:
+        config = ModelConfig(**values["model"])
+        symbols = tuple(int(symbol) for symbol in values["symbols"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path} is damaged: {error}") from None
+    model = Seq2Seq(config)
+    checkpoints.restore(path, parts, model)
+    return model.to(device).eval(), Vocabulary(symbols)
 
 
 def _text(row: list[int]) -> str:

@@ -1,8 +1,8 @@
 """Train on reversed sequences: the step, then the loop around it."""
 
+import dataclasses
 import math
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,6 @@ from torch import Tensor
 
 from dl_architectures import checkpoints
 from dl_architectures.devices import describe_device, find_device
-from dl_architectures.seq2seq import checkpoint
 from dl_architectures.seq2seq.batches import (
     Batch,
     Vocabulary,
@@ -25,7 +24,7 @@ from dl_architectures.seq2seq.batches import (
 )
 from dl_architectures.seq2seq.config import Config
 from dl_architectures.seq2seq.model import PAD_ID, Seq2Seq
-from dl_architectures.seq2seq.predict import attention_examples, predict_sequences
+from dl_architectures.seq2seq.predict import attention_examples, load_model, predict_sequences
 from dl_shared.data.reversal import Sequences
 from dl_shared.errors import InputError
 from dl_shared.progress import progress
@@ -92,7 +91,7 @@ def learning_rate(config: Config, step: int, steps: int) -> float:
     return config.learning_rate * (1 + math.cos(math.pi * step / steps)) / 2
 
 
-@dataclass
+@dataclasses.dataclass
 class Position:
     """Where a training stands: all that a checkpoint holds beside weights and optimizer."""
 
@@ -190,7 +189,8 @@ class Training:
         run.log(step=at.step, epoch=epoch + 1, split="validation", loss=loss, exact_match=exact)
         if (exact, -loss) > (at.best_exact, -at.best_loss):
             at.best_exact, at.best_loss = exact, loss
-            checkpoints.save(self.best, checkpoint.describe(self.model, self.vocabulary.symbols), self.model)
+            described = {"model": dataclasses.asdict(self.model.config), "symbols": self.vocabulary.symbols}
+            checkpoints.save(self.best, described, self.model)
         at.loss_sum, at.tokens = 0.0, 0
         self.save()
 
@@ -214,8 +214,7 @@ def fit(config: Config, data: reversal.Data, run: Run, device: torch.device) -> 
         device=describe_device(device),
         precision=config.precision,
     )
-    model, symbols = checkpoint.load_model(training.best, device)
-    return model, Vocabulary(symbols)
+    return load_model(run.path, device)
 
 
 @torch.inference_mode()
