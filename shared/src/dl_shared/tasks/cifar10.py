@@ -15,14 +15,13 @@ from dl_shared.data.image_files import read_image_files
 from dl_shared.data.image_sets import ImageSet, Split
 from dl_shared.data.images import load_images, stratified_mask
 from dl_shared.errors import InputError
-from dl_shared.metrics import gap_closed
 from dl_shared.metrics.classification import calibration, score
 from dl_shared.plots import classification as plots
 from dl_shared.plots.curves import training_curves
 from dl_shared.progress import say
 from dl_shared.report import write_page
 from dl_shared.runs import Run, read_summary
-from dl_shared.tasks.evaluation import save_evaluation
+from dl_shared.tasks.evaluation import save_evaluation, side_by_side
 
 __all__ = ["Data", "Split", "classify", "evaluate", "load", "record_data", "report", "score_test"]
 
@@ -78,7 +77,7 @@ def load(source: str, *, seed: int, dataset: str | ImageSet = "cifar10", validat
 
 
 def record_data(run: Run, data: Data) -> None:
-    """Write down what a run learns from; call it before training, so that an unfinished run tells too."""
+    """Write down what a run learns from; call it before training, so that unfinished runs have it too."""
     rows = {"train": len(data.train), "validation": len(data.validation), "test": len(data.test)}
     run.record_data(
         source=data.source,
@@ -147,16 +146,13 @@ def classify(
     ]
 
 
-def evaluate(
-    run_path: Path, source: str, predict: Callable[[np.ndarray], np.ndarray], *, dataset: str = "cifar10"
-) -> dict[str, Any]:
+def evaluate(run_path: Path, source: str, predict: Callable[[np.ndarray], np.ndarray]) -> dict[str, Any]:
     """Score a finished run on the test part of another source; kept under RUN/evaluations/.
 
     Args:
         run_path: the run directory.
         source: `sample`, `hub` or a path.
         predict: takes uint8 images `(n, height, width, channels)`, returns probabilities `(n, classes)`.
-        dataset: as for `load`.
 
     Returns:
         The same as `report`. The baseline is fitted on the training part of the other source.
@@ -165,7 +161,7 @@ def evaluate(
         InputError: if the source cannot be used, or has other classes than the run.
     """
     summary = read_summary(run_path)
-    data = load(source, seed=summary["seed"], dataset=dataset)
+    data = load(source, seed=summary["seed"])
     known = summary["data"].get("class_names")
     if known is not None and tuple(known) != data.class_names:
         raise InputError(
@@ -184,9 +180,7 @@ def score_test(data: Data, test_probabilities: Float[np.ndarray, "test classes"]
     test = score(data.test.labels, test_probabilities, data.class_names)
     linear = pixel_probabilities(data.train, data.test.images, classes)
     baseline = {"name": "logistic regression on pixels", **score(data.test.labels, linear, data.class_names)}
-    optimum = data.optimum
-    closed = None if optimum is None else gap_closed(test["accuracy"], baseline["accuracy"], optimum["accuracy"])
-    return {"validation": {}, "test": test, "baseline": baseline, "optimum": optimum, "gap_closed": closed}
+    return {"validation": {}} | side_by_side("accuracy", test=test, baseline=baseline, optimum=data.optimum)
 
 
 def _predictions(data: Data, probabilities: np.ndarray) -> pd.DataFrame:

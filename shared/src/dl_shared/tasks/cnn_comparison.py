@@ -1,4 +1,4 @@
-"""Networks on image data sets under one recipe: what each reaches and costs, and gets right where others do not."""
+"""Networks on image data sets under one recipe: what each reaches, what it costs, and what it alone gets right."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from sklearn.metrics import confusion_matrix
 from dl_shared.baselines.pixels import pixel_probabilities
 from dl_shared.errors import InputError
 from dl_shared.files import read_json
-from dl_shared.metrics import gap_closed
 from dl_shared.metrics.bootstrap import bootstrap_ci
 from dl_shared.plots import classification, cnn_comparison
 from dl_shared.report import write_page
 from dl_shared.runs import Run, read_history
 from dl_shared.tasks.cifar10 import Data
+from dl_shared.tasks.evaluation import side_by_side
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Trained:
     histories: tuple[list[dict[str, Any]], ...]
 
     def mean(self, name: str) -> float:
-        """Of a number that each seed has."""
+        """The mean over seeds of a number in their results."""
         return float(np.mean([result[name] for result in self.results]))
 
     def right(self, data: Data) -> Bool[np.ndarray, "seeds test"]:
@@ -175,17 +175,13 @@ def _metrics(
     optima = [known["accuracy"] for name in tables if (known := sets[name].optimum) is not None]
     accuracy, baseline = (float(np.mean(list(values.values()))) for values in (best, baselines))
     optimum = float(np.mean(optima)) if len(optima) == len(tables) else None
-    return {
-        "validation": {},
-        "test": {
-            "accuracy": accuracy,
-            **tables,
-            "leads": {name: found for name, found in leads.items() if found is not None},
-        },
-        "baseline": {"name": "logistic regression on pixels", "accuracy": baseline, "datasets": baselines},
-        "optimum": None if optimum is None else {"accuracy": optimum},
-        "gap_closed": None if optimum is None else gap_closed(accuracy, baseline, optimum),
-    }
+    figures = side_by_side(
+        "accuracy",
+        test={"accuracy": accuracy, **tables, "leads": {name: found for name, found in leads.items() if found}},
+        baseline={"name": "logistic regression on pixels", "accuracy": baseline, "datasets": baselines},
+        optimum=None if optimum is None else {"accuracy": optimum},
+    )
+    return {"validation": {}} | figures
 
 
 def _cost(trained: Sequence[Trained], tables: Mapping[str, dict[str, Any]]) -> dict[str, Any]:

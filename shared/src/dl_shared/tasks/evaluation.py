@@ -1,4 +1,4 @@
-"""Scores of a finished run on other data, kept beside it."""
+"""A result beside baseline and optimum, and the scores of a finished run on other data."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -6,6 +6,25 @@ from pathlib import Path
 from typing import Any
 
 from dl_shared.files import write_json
+from dl_shared.metrics import gap_closed
+from dl_shared.report import write_page
+
+
+def side_by_side(
+    primary: str, *, test: Mapping[str, Any], baseline: Mapping[str, Any], optimum: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """The `metrics` of summary.json, but for those of validation.
+
+    Args:
+        primary: the metric that says how much of the gap between baseline and optimum is closed, where there is one.
+        test: scores of the result.
+        baseline: the same of the simple method, with its `name`.
+        optimum: the best scores possible, where they are known.
+    """
+    closed = None
+    if optimum is not None and optimum[primary] != baseline[primary]:
+        closed = gap_closed(test[primary], baseline[primary], optimum[primary])
+    return {"test": test, "baseline": baseline, "optimum": optimum, "gap_closed": closed}
 
 
 def save_evaluation(run_path: Path, *, data: Mapping[str, Any], metrics: Mapping[str, Any]) -> Path:
@@ -16,8 +35,6 @@ def save_evaluation(run_path: Path, *, data: Mapping[str, Any], metrics: Mapping
         data: `source`, `fingerprint` and `rows` of what was scored.
         metrics: as in summary.json.
     """
-    from dl_shared.report import write_page
-
     moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     path = run_path / "evaluations" / f"{moment}.json"
     write_json(path, {"data": dict(data), "metrics": dict(metrics)})

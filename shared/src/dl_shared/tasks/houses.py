@@ -14,13 +14,13 @@ from dl_shared.baselines.ridge import ridge_prices
 from dl_shared.data.houses import KAGGLE, Houses, missing_counts, parse_houses, read_houses
 from dl_shared.errors import InputError
 from dl_shared.files import fingerprint
-from dl_shared.metrics import gap_closed
 from dl_shared.metrics.regression import score_regression
 from dl_shared.plots import houses as plots
 from dl_shared.plots.curves import training_curves
+from dl_shared.report import write_page
 from dl_shared.runs import Run
 from dl_shared.sample.houses import make_houses
-from dl_shared.tasks.evaluation import save_evaluation
+from dl_shared.tasks.evaluation import save_evaluation, side_by_side
 from dl_shared.tasks.houses_errors import Misjudged, as_table, explain_largest
 
 SAMPLE_HOUSES = 2000
@@ -40,7 +40,7 @@ class Data:
     test: Houses
     source: str
     optimum: dict[str, float] | None
-    """Scores of who knows the price function on the test part, for sample data; the noise is what is left."""
+    """For sample data, scores of the known price function on the test part: what is left is noise."""
 
     @cached_property
     def fingerprint(self) -> str:
@@ -116,7 +116,7 @@ def _prices(houses: Houses) -> Float[np.ndarray, " houses"]:
 
 
 def record_data(run: Run, data: Data) -> None:
-    """Write down what a run learns from; call it before training, so that an unfinished run tells too."""
+    """Write down what a run learns from; call it before training, so that unfinished runs have it too."""
     run.record_data(source=data.source, fingerprint=data.fingerprint, rows=data.rows)
 
 
@@ -142,8 +142,6 @@ def report(
     Raises:
         ValueError: if rows are missing, or a price is not a positive number.
     """
-    from dl_shared.report import write_page
-
     baseline_prices, metrics = _metrics(data, test_prices)
     if validation_prices is not None:
         metrics["validation"] = _score(data.validation, validation_prices)
@@ -193,15 +191,8 @@ def baseline(data: Data) -> tuple[Float[np.ndarray, " test"], dict[str, Any]]:
 def _metrics(data: Data, predicted: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
     test = _score(data.test, predicted)
     baseline_prices, baseline_scores = baseline(data)
-    optimum = data.optimum
-    closed = None if optimum is None else gap_closed(test["rmse_log"], baseline_scores["rmse_log"], optimum["rmse_log"])
-    return baseline_prices, {
-        "validation": {},
-        "test": test,
-        "baseline": baseline_scores,
-        "optimum": optimum,
-        "gap_closed": closed,
-    }
+    figures = side_by_side("rmse_log", test=test, baseline=baseline_scores, optimum=data.optimum)
+    return baseline_prices, {"validation": {}} | figures
 
 
 def _save_pictures(

@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from dl_shared.metrics import gap_closed
 from dl_shared.metrics.regression import compare_regression, score_regression
 from dl_shared.plots import comparison
 from dl_shared.plots import houses as plots
+from dl_shared.report import write_page
 from dl_shared.runs import Run
+from dl_shared.tasks.evaluation import side_by_side
 from dl_shared.tasks.houses import Whole
 
 BASELINE = "ridge on the columns as they are"
@@ -38,8 +39,6 @@ def report(
     Returns:
         The `metrics` of summary.json; the table is `models` under `test`.
     """
-    from dl_shared.report import write_page
-
     actual = whole.houses.prices
     assert actual is not None
     compared = compare_regression(predictions, actual, best)
@@ -47,13 +46,8 @@ def report(
     own = score_regression(predictions[best], actual)
     baseline = score_regression(predictions[BASELINE], actual)
     optimum = None if whole.median is None else score_regression(whole.median, actual, replicates=0)
-    closed = None if optimum is None else gap_closed(own["rmse_log"], baseline["rmse_log"], optimum["rmse_log"])
-    metrics = {
-        "test": {**own, "models": {name: {**compared[name], **chosen.get(name, {})} for name in ranked}},
-        "baseline": {"name": BASELINE, **baseline},
-        "optimum": optimum,
-        "gap_closed": closed,
-    }
+    test = {**own, "models": {name: {**compared[name], **chosen.get(name, {})} for name in ranked}}
+    metrics = side_by_side("rmse_log", test=test, baseline={"name": BASELINE, **baseline}, optimum=optimum)
     run.update("metrics", **metrics)
     columns = {"predicted": predictions[best], "baseline": predictions[BASELINE], **predictions}
     run.save_predictions(pd.DataFrame({"Id": whole.houses.ids, "SalePrice": actual, **columns}))

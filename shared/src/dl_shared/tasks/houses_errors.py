@@ -1,6 +1,6 @@
-"""Why a model misjudges the houses it misjudges most: what moved its price, what is unusual about them, their likes.
+"""The houses that a model misjudges most: what moved its prediction, what is unusual about them, what like ones cost.
 
-Everything said is a function of numbers; which of it is the cause stays with the reader.
+All sentences are made from numbers; which of these is the cause is left to the reader.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from dl_shared.data.houses import CATEGORICAL, NUMERIC, Houses
 
 RARE = 0.01  # share of the training houses beyond a number
-RARE_KIND = 0.02  # share of the training houses of a kind
+RARE_KIND = 0.02  # share of the training houses in a category
 LIKE = 5  # training houses that are compared with
 LIKENESS = ("GrLivArea", "TotalBsmtSF", "OverallQual", "OverallCond", "YearBuilt", "GarageCars")
 
@@ -42,7 +42,7 @@ class Misjudged:
 
     @property
     def sentence(self) -> str:
-        """All of it."""
+        """All of that in words."""
         moved = ", ".join(f"{name} ({_percent(part)})" for name, part in self.parts)
         unusual = f" Unusual: {'; '.join(self.unusual)}." if self.unusual else " None of its columns is unusual."
         return (
@@ -106,7 +106,7 @@ def as_table(explained: Sequence[Misjudged]) -> dict[str, dict[str, Any]]:
 
 
 def unusual(train: pd.DataFrame, house: pd.Series, most: int = 4) -> tuple[str, ...]:
-    """What few training houses have: numbers beyond nearly all of theirs, rare kinds, special sales.
+    """What sets a house apart from the training houses: extreme numbers, rare categories, special sales.
 
     Args:
         train: the 79 columns of the training houses.
@@ -145,7 +145,7 @@ def _percent(part: float) -> str:
 
 
 def _median_of_like(train: Houses, test: Houses, rows: Int[np.ndarray, " rows"]) -> Float[np.ndarray, " rows"]:
-    """Median price of the nearest training houses, by `LIKENESS` in standard deviations, half of it for each place."""
+    """Median price of the nearest training houses, by `LIKENESS` in standard deviations; another place is one."""
     assert train.prices is not None
     known, asked = (
         part.features[list(LIKENESS)].fillna(train.features[list(LIKENESS)].median()) for part in (train, test)

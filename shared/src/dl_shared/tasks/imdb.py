@@ -14,14 +14,14 @@ from dl_shared.baselines.tfidf import tfidf_probabilities
 from dl_shared.data.reviews import CLASSES, Reviews, Source, download_reviews, read_reviews, split_reviews
 from dl_shared.errors import InputError
 from dl_shared.files import fingerprint, write_text
-from dl_shared.metrics import gap_closed
 from dl_shared.metrics.classification import calibration, score
 from dl_shared.plots import classification
 from dl_shared.plots import text as plots
 from dl_shared.plots.curves import training_curves
+from dl_shared.report import write_page
 from dl_shared.runs import Run
 from dl_shared.sample.reviews import make_reviews
-from dl_shared.tasks.evaluation import save_evaluation
+from dl_shared.tasks.evaluation import save_evaluation, side_by_side
 
 SAMPLE_REVIEWS = 6000
 
@@ -37,7 +37,7 @@ class Data:
     """Reviews left out because their text came before."""
     source: str
     optimum: dict[str, float] | None
-    """Scores of who understands every review of the test part, for sample data: the flipped labels stay wrong."""
+    """For sample data, scores of a reader who understands every test review: the flipped labels stay wrong."""
     class_names: tuple[str, ...] = CLASSES
 
     @cached_property
@@ -118,7 +118,7 @@ def _some(reviews: Reviews, count: int, seed: int) -> Reviews:
 
 
 def record_data(run: Run, data: Data) -> None:
-    """Write down what a run learns from; call it before training, so that an unfinished run tells too."""
+    """Write down what a run learns from; call it before training, so that unfinished runs have it too."""
     run.record_data(
         source=data.source,
         fingerprint=data.fingerprint,
@@ -148,8 +148,6 @@ def report(
     Raises:
         ValueError: if rows are missing, not finite, or not probabilities.
     """
-    from dl_shared.report import write_page
-
     baseline_probabilities, metrics = _metrics(data, test_probabilities)
     if validation_probabilities is not None:
         metrics["validation"] = _score(data.validation, validation_probabilities)
@@ -191,15 +189,8 @@ def baseline(data: Data) -> tuple[Float[np.ndarray, "test 2"], dict[str, Any]]:
 def _metrics(data: Data, probabilities: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
     test = _score(data.test, probabilities)
     baseline_probabilities, baseline_scores = baseline(data)
-    optimum = data.optimum
-    closed = None if optimum is None else gap_closed(test["f1"], baseline_scores["f1"], optimum["f1"])
-    return baseline_probabilities, {
-        "validation": {},
-        "test": test,
-        "baseline": baseline_scores,
-        "optimum": optimum,
-        "gap_closed": closed,
-    }
+    figures = side_by_side("f1", test=test, baseline=baseline_scores, optimum=data.optimum)
+    return baseline_probabilities, {"validation": {}} | figures
 
 
 def _predictions(data: Data, probabilities: np.ndarray, baseline_probabilities: np.ndarray) -> pd.DataFrame:

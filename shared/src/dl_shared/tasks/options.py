@@ -26,7 +26,7 @@ class ClassifyImages(RunOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class JudgeReviews(RunOptions):
-    """Say of reviews whether they are positive, with a finished run."""
+    """Classify reviews as positive or negative with a finished run."""
 
     reviews: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="REVIEW")] = ()
     """Texts; `-` reads one review from each line of stdin."""
@@ -74,7 +74,7 @@ class ForecastAsOf(ForecastOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class CompareOptions:
-    """Where a comparison of runs goes."""
+    """Where the results of a comparison go."""
 
     output: Path = Path("comparison")
     """Folder for comparison.csv, comparison.png and index.html."""
@@ -86,7 +86,7 @@ class CompareOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class CompareLabelsOptions(CompareOptions):
-    """Which shares of the labels are compared, and where the comparison goes."""
+    """Which shares of the labels are compared, and where the results go."""
 
     shares: tuple[float, ...] = LABEL_SHARES
     """Of the training labels."""

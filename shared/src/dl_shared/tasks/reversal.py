@@ -11,16 +11,17 @@ from jaxtyping import Bool, Float, Int
 from dl_shared.data.reversal import Sequences, drop_repeats, read_sequences, shared_sequences
 from dl_shared.errors import InputError
 from dl_shared.files import fingerprint
-from dl_shared.metrics import gap_closed
 from dl_shared.metrics.sequences import score_sequences
 from dl_shared.progress import say
+from dl_shared.report import write_page
 from dl_shared.runs import Run
 from dl_shared.sample.reversal import OPTIMUM, make_sequences
+from dl_shared.tasks.evaluation import save_evaluation, side_by_side
 
 VALIDATION_SIZE = 2_000
 LONGER = (1.25, 1.5, 2, 3, 4, 5)  # times the longest training length: where generalisation is measured
-LONGER_SIZE = 1_000  # sequences of each of these lengths,
-LONGER_SYMBOLS = 10_000_000  # fewer where decoding them would cost more: it grows with the length squared
+LONGER_SIZE = 1_000  # sequences of each of these lengths, or fewer:
+LONGER_SYMBOLS = 10_000_000  # bounds their number times the length squared, with which the cost of decoding grows
 
 
 class AttentionExample(NamedTuple):
@@ -131,7 +132,7 @@ def longer_sequences(symbols: Sequence[int], max_length: int, seed: int) -> dict
 
 
 def record_data(run: Run, data: Data) -> None:
-    """Write down what a run learns from; call it before training, so that an unfinished run tells too."""
+    """Write down what a run learns from; call it before training, so that unfinished runs have it too."""
     rows = {name: len(getattr(data, name)) for name in ("train", "validation", "test")}
     run.record_data(source=data.source, fingerprint=data.fingerprint, rows=rows, max_length=data.max_length)
 
@@ -217,7 +218,6 @@ def report(
         predicted_longer: likewise for each of `data.longer`.
         examples: attention weights to draw.
     """
-    from dl_shared.report import write_page
     from dl_shared.tasks import reversal_pictures
 
     exact = is_exact(data.test, predicted)
@@ -234,8 +234,6 @@ def report(
 
 def evaluate(run_path: Path, sources: Sequences, predicted: Sequences, source: str) -> dict[str, Any]:
     """Score answers on other data; kept under RUN/evaluations/, and shown on the run's page."""
-    from dl_shared.tasks.evaluation import save_evaluation
-
     metrics = _metrics(sources, predicted)
     described = {
         "source": source,
@@ -249,7 +247,4 @@ def evaluate(run_path: Path, sources: Sequences, predicted: Sequences, source: s
 def _metrics(sources: Sequences, predicted: Sequences) -> dict[str, Any]:
     test = score(sources, predicted)
     test["by_length"] = exact_by_length(sources.lengths, is_exact(sources, predicted))
-    baseline = baseline_scores(sources)
-    copied = baseline["exact_match"]
-    closed = gap_closed(test["exact_match"], copied, OPTIMUM["exact_match"]) if copied < 1 else None
-    return {"test": test, "baseline": baseline, "optimum": OPTIMUM, "gap_closed": closed}
+    return side_by_side("exact_match", test=test, baseline=baseline_scores(sources), optimum=OPTIMUM)

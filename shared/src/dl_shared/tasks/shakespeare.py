@@ -14,13 +14,13 @@ from dl_shared.baselines.ngram import ngram_baseline
 from dl_shared.data.corpus import MINIMUM, Vocabulary, download_shakespeare, read_corpus, split_text
 from dl_shared.errors import InputError
 from dl_shared.files import fingerprint, write_json
-from dl_shared.metrics import gap_closed
 from dl_shared.metrics.text import bleu, character_scores, likelihood_scores, words, writing_scores
 from dl_shared.plots import text as plots
 from dl_shared.plots.curves import training_curves
+from dl_shared.report import write_page
 from dl_shared.runs import Run
 from dl_shared.sample.grammar import Grammar, dialogue, make_text
-from dl_shared.tasks.evaluation import save_evaluation
+from dl_shared.tasks.evaluation import save_evaluation, side_by_side
 
 SAMPLE_LINES = 8000  # about 380,000 characters
 
@@ -131,7 +131,7 @@ def prompts(data: Data, count: int = 50, before: int = 100, after: int = 100) ->
 
 
 def record_data(run: Run, data: Data) -> None:
-    """Write down what a run learns from; call it before training, so that an unfinished run tells too."""
+    """Write down what a run learns from; call it before training, so that unfinished runs have it too."""
     unknown = int((data.test == 0).sum())
     run.record_data(
         source=data.source,
@@ -164,8 +164,6 @@ def report(
     Raises:
         ValueError: if characters are missing, or a value is not finite.
     """
-    from dl_shared.report import write_page
-
     baseline_nats, metrics = _metrics(data, test_nats, samples)
     if validation_nats is not None:
         metrics["validation"] = character_scores(validation_nats)
@@ -210,15 +208,8 @@ def _metrics(data: Data, test_nats: np.ndarray, samples: Sequence[Sample]) -> tu
         test["writing"] = {
             method: _writing(data, [sample for sample in samples if sample.method == method]) for method in methods
         }
-    optimum = data.optimum
-    closed = None if optimum is None else gap_closed(test["loss"], baseline_scores["loss"], optimum["loss"])
-    return baseline_nats, {
-        "validation": {},
-        "test": test,
-        "baseline": baseline_scores,
-        "optimum": optimum,
-        "gap_closed": closed,
-    }
+    figures = side_by_side("loss", test=test, baseline=baseline_scores, optimum=data.optimum)
+    return baseline_nats, {"validation": {}} | figures
 
 
 def _writing(data: Data, samples: Sequence[Sample]) -> dict[str, float]:

@@ -16,11 +16,10 @@ from dl_shared.data.indicators import DEFAULT_FEATURES
 from dl_shared.data.scalers import Scaler
 from dl_shared.data.splits import Cuts
 from dl_shared.data.windows import Windows
-from dl_shared.metrics import gap_closed
 from dl_shared.metrics.forecasting import diebold_mariano, score_intervals, to_prices
 from dl_shared.report import write_page
 from dl_shared.runs import Run
-from dl_shared.tasks.evaluation import save_evaluation
+from dl_shared.tasks.evaluation import save_evaluation, side_by_side
 from dl_shared.tasks.stocks_config import StocksConfig
 from dl_shared.tasks.stocks_data import Data, History, load, load_history
 from dl_shared.tasks.stocks_discussion import Finding, analyse
@@ -91,7 +90,7 @@ def _prepared(config: StocksConfig) -> dict[str, Any]:
 
 
 def record_data(run: Run, data: Data) -> None:
-    """Write down what a run learns from; call it before training, so that an unfinished run tells too."""
+    """Write down what a run learns from; call it before training, so that unfinished runs have it too."""
     run.record_data(
         source=data.source,
         fingerprint=data.fingerprint,
@@ -186,17 +185,10 @@ def _metrics(
         other = _absolute_errors(forecast, test)
         statistic, p_value = diebold_mariano(losses, other, horizon=data.horizon, dates=test.dates)
         baselines[name]["diebold_mariano"] = {"statistic": statistic, "p_value": p_value}
-    baseline, optimum = baselines["persistence"], data.optimum
-    meaningful = optimum is not None and optimum["mae"] != baseline["mae"]
+    persistence = {"name": "persistence: tomorrow's price is today's", **baselines["persistence"]}
     findings = analyse(data, forecasts, quantiles, levels)
-    metrics = {
-        "test": scores,
-        "baseline": {"name": "persistence: tomorrow's price is today's", **baseline},
-        "baselines": baselines,
-        "optimum": optimum,
-        "gap_closed": gap_closed(scores["mae"], baseline["mae"], optimum["mae"]) if meaningful and optimum else None,
-        "analysis": {name: finding.as_json() for name, finding in findings.items()},
-    }
+    metrics = side_by_side("mae", test=scores, baseline=persistence, optimum=data.optimum)
+    metrics |= {"baselines": baselines, "analysis": {name: finding.as_json() for name, finding in findings.items()}}
     return metrics, findings
 
 

@@ -1,4 +1,4 @@
-"""Daily prices made into windows for forecasting, with what it takes to judge the forecasts."""
+"""Daily prices cut into windows for forecasting, with what it takes to judge the forecasts."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace

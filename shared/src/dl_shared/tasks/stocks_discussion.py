@@ -1,7 +1,7 @@
-"""What the errors of forecasts show, in sentences that their numbers write: by days ahead, by volatility, by month.
+"""What the errors of forecasts show, in sentences made from the numbers: by days ahead, by volatility, by month.
 
-Each `describe_...` is a function of numbers alone. It says where errors are large, and whether that is the forecast's
-doing or the market's: persistence errs most at the same times. Whether a difference is there is left to the intervals.
+Each `describe_...` says where errors are large, and how large those of persistence are there, which tells the market's
+doing from the forecast's. Whether there is a difference at all is decided by intervals.
 """
 
 import itertools
@@ -132,7 +132,7 @@ def describe_horizons(groups: Sequence[Group], nominal: float | None = None) -> 
 
 
 def describe_regimes(groups: Sequence[Group], edges: tuple[float, ...], nominal: float | None = None) -> str:
-    """How much more is missed when prices are wild.
+    """How much larger errors are when prices are wild.
 
     Args:
         groups: of `REGIMES`, those that there are.
@@ -152,7 +152,7 @@ def describe_regimes(groups: Sequence[Group], edges: tuple[float, ...], nominal:
 
 
 def describe_months(groups: Sequence[Group], years: Mapping[int, float]) -> str:
-    """Which months are the hardest and the easiest, and how much of it a single year makes.
+    """Which months are the hardest and the easiest, and how much of the hardest one is due to a single year.
 
     Args:
         groups: of `MONTHS`, those that there are.

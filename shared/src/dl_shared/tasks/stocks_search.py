@@ -13,7 +13,7 @@ SIGNIFICANT = 0.05
 
 
 def describe(deflated: Deflated, trials: int) -> str:
-    """What a search has found, in a sentence or two that its numbers write."""
+    """What a search has found, in a sentence or two made from its numbers."""
     low, high = deflated.deflated_ci
     unlikely, above = deflated.p_value < SIGNIFICANT, low > 0
     if unlikely and above:

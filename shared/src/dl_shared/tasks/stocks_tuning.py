@@ -26,7 +26,7 @@ from dl_shared.tasks.stocks_search import describe, write_search
 from dl_shared.tuning import Report, Space, Tuning, tune
 
 Watch = Callable[[int, Float[np.ndarray, "windows horizon"]], None]
-"""Told after each epoch its number, from 1, and how far each validation forecast was off, in the network's units."""
+"""Called after each epoch: with its number, from 1, and the errors of validation forecasts, in the network's units."""
 
 
 def search(
