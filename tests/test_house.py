@@ -2,23 +2,14 @@
 
 import ast
 import re
-import subprocess
 import tomllib
-from pathlib import Path
 
 import pytest
+from commands import DISTRIBUTIONS, ROOT, tracked
 
-ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = sorted(path.parent for path in ROOT.glob("packages/*/pyproject.toml"))
-DISTRIBUTIONS = [ROOT / "shared", *PACKAGES]
+PACKAGES = DISTRIBUTIONS[1:]
 LIBRARIES = {"nlp"}
 """Folders that are no project, but what one is built on; they import no project either."""
-
-
-def tracked(*patterns):
-    listing = subprocess.run(["git", "ls-files", "-z", *patterns], cwd=ROOT, capture_output=True, text=True, check=True)
-    return [ROOT / name for name in listing.stdout.split("\0") if name]
-
 
 SOURCES = [path for path in tracked("*.py") if "src" in path.parts]
 

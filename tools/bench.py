@@ -28,6 +28,7 @@ from rich.text import Text
 
 from dl_shared.errors import InputError
 from dl_shared.files import atomic_path, write_text
+from dl_shared.tables import markdown_table
 
 
 @dataclass(frozen=True)
@@ -276,7 +277,7 @@ class Page:
         for line in lines:
             table.add_row(*(Text(cell) for cell in line))
         self.console.print(table)
-        self.parts.append(bench_results.as_markdown(columns, lines, left=3))
+        self.parts.append(markdown_table(columns, lines, left=3).rstrip("\n"))
 
 
 if __name__ == "__main__":

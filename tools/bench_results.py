@@ -226,11 +226,3 @@ def span(values: Sequence[float]) -> str:
     """From the least to the greatest."""
     ends = [f"{value:,.0f}" for value in (min(values), max(values))]
     return " to ".join(dict.fromkeys(ends))
-
-
-def as_markdown(columns: Sequence[str], lines: Iterable[Sequence[str]], *, left: int) -> str:
-    """A table, its first columns flush left."""
-    rules = ["---" if number < left else "---:" for number in range(len(columns))]
-    return "\n".join(
-        "| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in (columns, rules, *lines)
-    )

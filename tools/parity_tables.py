@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from dl_shared.files import write_json, write_text
+from dl_shared.tables import markdown_table
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,7 @@ class Table:
 
     def markdown(self) -> str:
         """The table, and the notes below it."""
-        lines = [self.columns, ["---"] * len(self.columns), *self.rows]
-        table = "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
-        return "\n\n".join([table, *self.notes]) + "\n"
+        return "\n".join([markdown_table(self.columns, self.rows), *(f"{note}\n" for note in self.notes)])
 
     def write(self, folder: Path) -> None:
         """NAME.md and NAME.json; what is no number there is null."""

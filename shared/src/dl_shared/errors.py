@@ -1,4 +1,6 @@
-"""The exceptions that are told in one line, without a traceback."""
+"""The exceptions that are told in one line, without a traceback, and how that line is made."""
+
+from collections.abc import Iterable
 
 LONGEST = 1000  # letters of a message
 
@@ -8,6 +10,13 @@ def one_line(message: str) -> str:
     line = " ".join(message.split())
     line = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line)
     return line if len(line) <= LONGEST else f"{line[: LONGEST * 3 // 4 - 5]} ... {line[-LONGEST // 4 :]}"
+
+
+def few(names: Iterable[object], most: int = 5) -> str:
+    """The first of some names, and how many more there are."""
+    listed = [str(name) for name in names]
+    more = f" and {len(listed) - most:,} more" if len(listed) > most else ""
+    return ", ".join(listed[:most]) + more
 
 
 class InputError(ValueError):

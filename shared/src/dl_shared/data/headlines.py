@@ -15,7 +15,7 @@ from jaxtyping import Float
 
 from dl_shared.baselines.cache import cached
 from dl_shared.data.cells import read_cells
-from dl_shared.errors import InputError
+from dl_shared.errors import InputError, few
 from dl_shared.files import fingerprint
 
 NEWS_COLUMNS = ("news", "tone")
@@ -29,7 +29,7 @@ ALIASES = {
 SHOWN = 3  # rows or tickers named in a note
 
 Scorer = Callable[[Sequence[str]], Float[np.ndarray, " titles"]]
-"""From headlines to how good their news are, from -1 to 1."""
+"""Gives each headline a score from -1, bad news, to 1, good news."""
 
 
 @dataclass(frozen=True)
@@ -102,13 +102,13 @@ class ScoredHeadlines:
         told = {ticker: int(counts.get(ticker, 0)) for ticker in frames}
         if not any(told.values()):
             raise InputError(
-                f"{self.source} has no headline about {_few(list(told))}; it has those of {_few(list(counts.index))}"
+                f"{self.source} has no headline about {few(told, SHOWN)}; it has those of {few(counts.index, SHOWN)}"
             )
         own = self.table.loc[self.table["ticker"].isin(list(told)), "known"]
         listed = ", ".join(f"{ticker} {count:,}" for ticker, count in told.items() if count)
         notes = [*self.repairs, f"headlines from {own.min().date()} to {own.max().date()}: {listed}"]
         if silent := [ticker for ticker, count in told.items() if not count]:
-            notes.append(f"no headlines about {_few(silent)}: to the model, days without news")
+            notes.append(f"no headlines about {few(silent, SHOWN)}: to the model, days without news")
         days = pd.DatetimeIndex(np.unique(np.concatenate([frame.index.to_numpy() for frame in frames.values()])))
         outside = float(((days < own.min()) | (days > own.max())).mean())
         if outside > 0.1:
@@ -149,7 +149,7 @@ def clean(raw: pd.DataFrame, *, where: str) -> Headlines:
     for reason, rows in bad.items():
         numbers = [str(row + 1) for row in raw.index[rows & left]]
         if numbers:
-            repairs.append(f"{len(numbers):,} headlines {reason} left out (row {_few(numbers)})")
+            repairs.append(f"{len(numbers):,} headlines {reason} left out (row {few(numbers, SHOWN)})")
         left &= ~rows
     if not left.any():
         reason = "; ".join(repairs) or "it has no rows"
@@ -186,10 +186,6 @@ def _columns(found: Collection[str], path: Path) -> dict[str, str]:
     for wanted, aliases in ALIASES.items():
         there = [simple[alias] for alias in aliases if alias in simple]
         if not there:
-            raise InputError(f"{path} has no column {' or '.join(aliases)}; it has {_few(list(found))}")
+            raise InputError(f"{path} has no column {' or '.join(aliases)}; it has {few(found, SHOWN)}")
         names[wanted] = there[0]
     return names
-
-
-def _few(names: Sequence[str]) -> str:
-    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else "")

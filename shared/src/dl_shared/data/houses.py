@@ -13,7 +13,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from dl_shared.data.cells import read_cells
-from dl_shared.errors import InputError
+from dl_shared.errors import InputError, few
 from dl_shared.files import fingerprint
 
 ID, PRICE = "Id", "SalePrice"
@@ -135,14 +135,14 @@ def parse_houses(frame: pd.DataFrame, path: Path | str, *, priced: bool = True) 
         hint = "; give a file in the columns of Kaggle's train.csv"
         if missing == [PRICE]:
             hint = ": these are houses to predict; train on a file with prices"
-        raise InputError(f"{path} lacks the column{'s' * (len(missing) > 1)} {_some(missing)}{hint}")
+        raise InputError(f"{path} lacks the column{'s' * (len(missing) > 1)} {few(missing)}{hint}")
     if frame.empty:
         raise InputError(f"{path} has a header and no rows")
     ids = _numbers(path, frame, ID)
     if np.isnan(ids).any() or (ids % 1 != 0).any():
         raise InputError(f"{path}: the column {ID} must hold whole numbers, one a row")
     if (repeated := frame[ID][frame[ID].duplicated()]).size:
-        raise InputError(f"{path}: {ID} {_some(repeated.unique())} occurs more than once; keep one row for each house")
+        raise InputError(f"{path}: {ID} {few(repeated.unique())} occurs more than once; keep one row for each house")
     prices = _prices(path, frame) if priced else None
     return Houses(_tidy(frame, path), ids.astype(np.int64), prices)
 
@@ -193,9 +193,3 @@ def _prices(path: Path | str, frame: pd.DataFrame) -> Float[np.ndarray, " rows"]
             f" ({wrong.size:,} of {len(prices):,} rows have none)"
         )
     return prices
-
-
-def _some(values) -> str:
-    """The first few of a list, and how many more there are."""
-    values = [str(value) for value in values]
-    return ", ".join(values[:5]) + (f" and {len(values) - 5} more" if len(values) > 5 else "")

@@ -18,7 +18,7 @@ Refused: a missing column, an unreadable date or number, a negative price or vol
 Half days are trading days like any other. Weekends and holidays are simply absent.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,12 +26,13 @@ import numpy as np
 import pandas as pd
 
 from dl_shared.data.cells import read_cells
-from dl_shared.errors import InputError
+from dl_shared.errors import InputError, few
 from dl_shared.files import fingerprint
 
 COLUMNS = ("open", "high", "low", "close", "adj_close", "volume")
 REQUIRED = ("date", "open", "high", "low", "close", "volume")
 ALIASES = {"adjclose": "adj_close", "adjustedclose": "adj_close", "name": "ticker", "symbol": "ticker"}
+SHOWN = 12  # names in a message
 MISSING = frozenset({"", "null", "nan", "na", "n/a", "none", "-"})
 
 SPLIT_FACTORS = np.array([2, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 30, 40, 50, 100], dtype=float)
@@ -156,7 +157,7 @@ def _read_file(path: Path) -> dict[str, tuple[pd.DataFrame, Path]]:
 def _require(tickers: Collection[str], found: Collection[str], path: Path) -> None:
     missing = sorted(set(tickers) - set(found))
     if missing:
-        raise InputError(f"{path} has no prices for {', '.join(missing)}; it has {_few(sorted(found))}")
+        raise InputError(f"{path} has no prices for {', '.join(missing)}; it has {few(sorted(found), SHOWN)}")
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
@@ -170,7 +171,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
     if missing:
         raise InputError(
             f"{path} has no column {', '.join(missing)}; it needs date, open, high, low, close, volume"
-            f" (and may have adj close), and has {_few(simple)}"
+            f" (and may have adj close), and has {few(simple, SHOWN)}"
         )
     table = table.loc[:, ~table.columns.duplicated()]
     table.index += 2  # line 1 is the header
@@ -330,8 +331,3 @@ def _undo_splits(frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
 
 def _days(frame: pd.DataFrame) -> np.ndarray:
     return frame.index.to_numpy().astype("datetime64[D]").astype(np.int64)
-
-
-def _few(names: Iterable[str], most: int = 12) -> str:
-    names = list(names)
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -9,9 +9,8 @@ from matplotlib.figure import Figure
 
 from dl_shared.metrics.attention import Deletions
 from dl_shared.metrics.bootstrap import bootstrap_replicates, percentile_interval
-from dl_shared.plots.style import COLORS, SEQUENTIAL, figure
+from dl_shared.plots.style import COLORS, MARKERS, SEQUENTIAL, figure
 
-MARKERS = "osD^vP"
 NAMED_POSITIONS = 26  # as many symbols as can be read along an axis
 
 

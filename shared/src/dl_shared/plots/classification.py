@@ -9,10 +9,11 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 
 from dl_shared.metrics.classification import Calibration
-from dl_shared.plots.style import COLORS, SEQUENTIAL, figure
+from dl_shared.plots.style import COLORS, LIGHT, SEQUENTIAL, figure
 
 RIGHT, WRONG = COLORS[2], COLORS[1]
-LIGHT = 0.55  # the place on the colour scale from which dark text is the readable one
+SHOWN = 24  # images
+COLUMNS = 8  # of images
 
 
 def confusion(
@@ -43,17 +44,14 @@ def confusion(
     return fig
 
 
-def per_class(
-    scores: Mapping[str, Mapping[str, Any]], *, title: str = "Precision, recall and F1 of each class"
-) -> Figure:
+def per_class(scores: Mapping[str, Mapping[str, Any]]) -> Figure:
     """Three dots a class with their 95 % intervals, the class with the lowest F1 at the bottom.
 
     Args:
         scores: as `per_class` of `metrics.classification.score`.
-        title: of the figure.
     """
     names = sorted(scores, key=lambda name: -scores[name]["f1"])
-    fig, axis = figure(title, height=1.8 + 0.42 * len(names))
+    fig, axis = figure("Precision, recall and F1 of each class", height=1.8 + 0.42 * len(names))
     rows = np.arange(len(names))
     for offset, (metric, color, marker) in enumerate(
         zip(("precision", "recall", "f1"), COLORS, ("o", "s", "D"), strict=False), start=-1
@@ -71,11 +69,10 @@ def per_class(
     return fig
 
 
-def reliability(calibration: Calibration, *, title: str = "Is confidence worth its word?") -> Figure:
+def reliability(calibration: Calibration) -> Figure:
     """Accuracy against confidence, on the diagonal when calibrated, over the number of predictions in each bin."""
-    fig, (top, bottom) = figure(
-        title, rows=2, width=5.6, height=6.0, sharex=True, gridspec_kw={"height_ratios": [3, 1]}
-    )
+    title = "Is confidence worth its word?"
+    fig, (top, bottom) = figure(title, rows=2, width=5.6, height=6.0, sharex=True, height_ratios=(3, 1))
     filled = calibration.count > 0
     low, high = calibration.edges[:-1][filled], calibration.edges[1:][filled]
     accuracy, confidence = calibration.accuracy[filled], calibration.confidence[filled]
@@ -101,7 +98,7 @@ def misclassified(
     probabilities: Float[np.ndarray, "n classes"],
     class_names: Sequence[str],
     *,
-    count: int = 24,
+    count: int = SHOWN,
 ) -> Figure:
     """The mistakes made with most confidence, most confident first: true class above predicted class."""
     predicted = probabilities.argmax(axis=1)
@@ -116,12 +113,9 @@ def sample_predictions(
     labels: Int[np.ndarray, " n"],
     probabilities: Float[np.ndarray, "n classes"],
     class_names: Sequence[str],
-    *,
-    count: int = 24,
-    seed: int = 0,
 ) -> Figure:
     """Images drawn at random, right ones and wrong ones: true class above predicted class."""
-    rows = np.random.default_rng(seed).choice(len(labels), size=min(count, len(labels)), replace=False)
+    rows = np.random.default_rng(0).choice(len(labels), size=min(SHOWN, len(labels)), replace=False)
     return _image_grid(images, labels, probabilities, class_names, rows, "Test images drawn at random")
 
 
@@ -132,10 +126,9 @@ def _image_grid(
     class_names: Sequence[str],
     rows: np.ndarray,
     title: str,
-    columns: int = 8,
 ) -> Figure:
-    lines = max(1, -(-len(rows) // columns))
-    fig, axes = figure(title, rows=lines, cols=columns, width=1.25 * columns, height=1.72 * lines + 0.5, squeeze=False)
+    lines = max(1, -(-len(rows) // COLUMNS))
+    fig, axes = figure(title, rows=lines, cols=COLUMNS, width=1.25 * COLUMNS, height=1.72 * lines + 0.5, squeeze=False)
     for axis in axes.flat:
         axis.axis("off")
     for axis, row in zip(axes.flat, rows, strict=False):

@@ -9,10 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from dl_shared.plots.comparison import cost_axis, literal
-from dl_shared.plots.style import COLORS, SEQUENTIAL, figure
+from dl_shared.plots.style import COLORS, LIGHT, MARKERS, SEQUENTIAL, figure
 
-LIGHT = 0.55  # the place on the colour scale from which dark text is the readable one
-MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
 SHOWN_FILTERS = 32
 COSTS = {"parameters": "parameters", "flops": "operations an image", "train_seconds": "seconds of training"}
 Rows = Mapping[str, Mapping[str, Any]]
@@ -108,8 +106,10 @@ def pareto(rows: Rows, name: str) -> Figure:
 
 
 def pareto_front(points: Mapping[str, tuple[float, float]]) -> list[str]:
-    """Names of the points (cost, score) for which no other has as little cost and as high a score, and one of them
-    better."""
+    """Names of the points (cost, score) that no other point dominates.
+
+    One dominates another if it costs no more and scores no less, and one of the two is better.
+    """
     return [
         name
         for name, (cost, score) in points.items()

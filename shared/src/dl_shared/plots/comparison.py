@@ -10,9 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
-from dl_shared.plots.style import COLORS, figure
+from dl_shared.plots.style import COLORS, MARKERS, figure
 
-MARKERS = "osD^vP*X"
 LINES = ("-", "--", "-.", ":")
 MAX_LETTERS = 48  # of a label; a longer one would leave no room for the picture
 MAX_POINTS = 500  # of one curve; more cannot be told apart at the size of a page

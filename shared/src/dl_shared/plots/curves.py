@@ -1,4 +1,4 @@
-"""How training went: each measured value over the epochs, training beside validation."""
+"""How training went: each logged value over the epochs, training beside validation."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,7 +16,6 @@ def training_curves(
     history: Sequence[Mapping[str, Any]],
     values: Mapping[str, str],
     *,
-    title: str = "Training and validation",
     references: Mapping[str, Mapping[str, float]] | None = None,
 ) -> Figure:
     """One panel a value, one line a split.
@@ -25,10 +24,9 @@ def training_curves(
         history: rows of metrics.jsonl: `step`, `epoch`, `split` and values. Rows within an epoch, where there are
             some, are placed between the whole epochs by their steps.
         values: name in the rows -> label of the axis, with its unit, such as `{"loss": "loss (nats)"}`.
-        title: of the figure.
         references: value -> name -> level, drawn as dashed lines, such as `{"accuracy": {"baseline": 0.4}}`.
     """
-    fig, axes = figure(title, cols=len(values), width=max(5.0, 4.3 * len(values)), squeeze=False)
+    fig, axes = figure("Training and validation", cols=len(values), width=max(5.0, 4.3 * len(values)), squeeze=False)
     steps_per_epoch = _steps_per_epoch(history)
     for axis, (name, label) in zip(axes[0], values.items(), strict=True):
         for split, color in zip(SPLITS, COLORS, strict=False):

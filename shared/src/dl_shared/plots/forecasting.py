@@ -120,16 +120,14 @@ def forecast_fans(
     return fig
 
 
-def skill_by_period(
-    periods: Mapping[str, Mapping[str, Mapping[str, Any]]], *, result: str, title: str = "Skill in each period"
-) -> Figure:
+def skill_by_period(periods: Mapping[str, Mapping[str, Mapping[str, Any]]], *, result: str) -> Figure:
     """A group of marks for each period, one for each method; the result with its 95 % interval.
 
     Args:
         periods: label -> method -> a dict with `skill` and, for the result, `skill_ci`.
         result: the method to stand out.
     """
-    fig, axis = figure(title, width=8.6, height=4.4)
+    fig, axis = figure("Skill in each period", width=8.6, height=4.4)
     methods = [name for name in next(iter(periods.values())) if name not in (result, "persistence")]  # that is the line
     place = np.arange(len(periods))
     shift = np.linspace(-0.3, 0.3, len(methods) + 1)
@@ -149,16 +147,14 @@ def skill_by_period(
     return fig
 
 
-def worth_bars(
-    worth: Mapping[str, tuple[float, float, float]], *, label: str, title: str = "What each part is worth"
-) -> Figure:
+def worth_bars(worth: Mapping[str, tuple[float, float, float]], *, label: str) -> Figure:
     """A bar for each change to a recipe: by how much the loss rises with it, and the interval of that.
 
     Args:
         worth: change -> rise in percent and the ends of its 95 % interval.
         label: of the axis.
     """
-    fig, axis = figure(title, width=7.6, height=1.3 + 0.45 * len(worth))
+    fig, axis = figure("What each part is worth", width=7.6, height=1.3 + 0.45 * len(worth))
     place = np.arange(len(worth))[::-1]
     rise, low, high = np.array(list(worth.values())).T
     axis.barh(place, rise, color=RESULT, height=0.6)
@@ -175,31 +171,24 @@ def worth_bars(
     return fig
 
 
-def error_by_horizon(
-    scores: Mapping[str, Mapping[str, Mapping[str, Any]]],
-    *,
-    metric: str = "mae",
-    label: str = "MAE (dollars)",
-    title: str = "Error by days ahead",
-) -> Figure:
-    """A line for each method over the days ahead, with its bootstrap interval as a band.
+def error_by_horizon(scores: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Figure:
+    """MAE over the days ahead, a line for each method; of the first, the result, with its interval as a band.
 
     Args:
-        scores: method -> the `horizons` of its scores; the first is drawn as the result.
-        metric: which score; its interval is read from `<metric>_ci` where there is one.
+        scores: method -> the `horizons` of its scores.
     """
-    fig, axis = figure(title)
+    fig, axis = figure("Error by days ahead")
     for number, (name, horizons) in enumerate(scores.items()):
         ahead = np.array([int(step) for step in horizons])
-        values = np.array([row[metric] for row in horizons.values()])
+        values = np.array([row["mae"] for row in horizons.values()])
         color = ACTUAL if name == "optimum" else COLORS[number % len(COLORS)]
         width, line = (2.2, "-") if number == 0 else (1.3, ":" if name == "optimum" else "-")
         axis.plot(ahead, values, line, color=color, marker="o", markersize=4, linewidth=width, label=_words(name))
-        if number == 0 and all(f"{metric}_ci" in row for row in horizons.values()):
-            low, high = np.array([row[f"{metric}_ci"] for row in horizons.values()]).T
+        if number == 0 and all("mae_ci" in row for row in horizons.values()):
+            low, high = np.array([row["mae_ci"] for row in horizons.values()]).T
             axis.fill_between(ahead, low, high, color=color, alpha=0.18, linewidth=0)
     axis.set_xlabel("trading days ahead")
-    axis.set_ylabel(label)
+    axis.set_ylabel("MAE (dollars)")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.legend(fontsize=9)
     return fig
@@ -240,9 +229,7 @@ def residuals(
     return fig
 
 
-def skill_bars(
-    scores: Mapping[str, Mapping[str, Any]], *, result: str, title: str = "Skill against persistence"
-) -> Figure:
+def skill_bars(scores: Mapping[str, Mapping[str, Any]], *, result: str) -> Figure:
     """1 - MAE / MAE of persistence for each method, with its interval; above 0 is better than persistence.
 
     Args:
@@ -252,7 +239,7 @@ def skill_bars(
     names = sorted(scores, key=lambda name: scores[name]["skill"])
     skills = np.array([scores[name]["skill"] for name in names])
     intervals = np.array([scores[name].get("skill_ci", [scores[name]["skill"]] * 2) for name in names])
-    fig, axis = figure(title, height=1.2 + 0.45 * len(names))
+    fig, axis = figure("Skill against persistence", height=1.2 + 0.45 * len(names))
     colors = [RESULT if name == result else COLORS[2] if name == "optimum" else OTHER for name in names]
     place = np.arange(len(names))
     axis.barh(place, skills, color=colors, height=0.65)

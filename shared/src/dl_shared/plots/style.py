@@ -11,6 +11,8 @@ from matplotlib.figure import Figure
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
 SEQUENTIAL = "cividis"  # the map for amounts; its lightness rises evenly
 DIVERGING = "RdBu_r"  # the map for signed amounts
+LIGHT = 0.55  # the place on the scale of SEQUENTIAL from which dark text is the readable one
+MARKERS = "osD^vP*X"
 
 RC: Any = {
     "font.size": 11,

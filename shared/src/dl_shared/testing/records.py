@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dl_shared.files import read_json, write_json, write_text
+from dl_shared.tables import markdown_table
 
 
 def record(project: str, **values: Any) -> None:
@@ -37,8 +38,7 @@ def write_table(rows: Sequence[Mapping[str, Any]], output: Path, **more: Any) ->
         output: the Markdown file; the other ends in `.json`.
         more: what the JSON holds beside `rows`.
     """
-    lines = [list(rows[0]), ["---"] * len(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
-    table = "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+    table = markdown_table(list(rows[0]), [[_cell(value) for value in row.values()] for row in rows])
     write_text(output, table)
     write_json(output.with_suffix(".json"), {"rows": rows, **more})
     return table
