@@ -48,7 +48,7 @@ def projects(package: str) -> list[str]:
 
 
 def find_browser(session: nox.Session) -> None:
-    """See to a Chromium for the tool's page, which is left out without one; nothing fails where it cannot be had."""
+    """Install Chromium, which the tool's page needs, where that is possible; without it the page is left out."""
     if not any(map(shutil.which, BROWSERS)) and shutil.which("apt-get") and os.geteuid() == 0:
         install = "apt-get -q update && apt-get -q install --yes --no-install-recommends chromium"
         options = {"external": True, "success_codes": range(256), "env": {"DEBIAN_FRONTEND": "noninteractive"}}
@@ -74,7 +74,7 @@ def demo(session: nox.Session) -> None:
 @nox.session(default=False)
 @nox.parametrize("package", FRAMEWORKS, ids=FRAMEWORKS)
 def environment(session: nox.Session, package: str) -> None:
-    """What a package's part of the demo runs in; a file that is named is told where its scripts are."""
+    """The environment of a package, for demo, parity and bench; `-- FILE` writes the folder of its scripts there."""
     install(session, package)
     for answer in session.posargs:
         Path(answer).write_text(session.bin)
@@ -134,7 +134,7 @@ def parity(session: nox.Session) -> None:
 @nox.session(default=False)
 @nox.parametrize("package", list(FOLDERS), ids=list(FOLDERS))
 def fuzz(session: nox.Session, package: str) -> None:
-    """Broken input for every loader and console script. `-- 600`: for ten minutes; `-- --inputs 5000`: so many."""
+    """Broken input for every loader and console script. `-- 600`: ten minutes of it; `-- --inputs 5000`: so many."""
     install(session, package)
     environment = {"OMP_NUM_THREADS": "1"}  # there is a process for each core
     session.run("python", "tools/fuzz.py", "--package", package, *session.posargs, env=environment)

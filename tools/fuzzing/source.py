@@ -23,7 +23,7 @@ class Source:
         self._name, self._number = name, number
 
     def draw(self, strategy: SearchStrategy) -> Any:
-        """An example of a strategy, which must be kept in a constant; a second one of it would be the same."""
+        """An example of a strategy. Keep the strategy in a constant; drawn twice for an input, it gives the same."""
         block, place = divmod(self._number, BLOCK)
         examples = _block(strategy, f"{self._name} {block}")
         return examples[place % len(examples)]

@@ -89,7 +89,9 @@ class Verb:
 
 @dataclass(frozen=True, kw_only=True)
 class RecipeVerb(Verb):
-    """A verb that trains: it takes the options of the configuration beside its own. Its function takes both, in turn.
+    """A verb that trains: it takes the options of the configuration beside its own.
+
+    Its function is called with the configuration and the verb's own options.
 
     Attributes:
         presets: configurations by name; the first is the default, and other flags change single options of it.
@@ -125,7 +127,7 @@ class RecipeVerb(Verb):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainOptions:
-    """Where the run goes, or which one goes on."""
+    """Where the run is kept, or which run is continued."""
 
     resume: Annotated[str | None, tyro.conf.arg(metavar="RUN")] = None
     """Continue this run (or `last`), with the options it has; those that say where to compute may be changed."""
@@ -236,7 +238,7 @@ def console_script(project: str, description: str, *verbs: Verb) -> Callable[[Se
 
 @contextlib.contextmanager
 def _stdout_on_stderr() -> Iterator[None]:
-    """What is printed within goes to stderr, by Python and by libraries in C++, which know no `sys.stdout`."""
+    """Within, stdout is stderr, for Python and for libraries in C++, which know no `sys.stdout`."""
     sys.stdout.flush()
     kept = os.dup(1)
     os.dup2(2, 1)

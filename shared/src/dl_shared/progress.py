@@ -37,7 +37,7 @@ class Progress(Protocol):
 
 @contextmanager
 def progress(total: int, label: str, *, unit: str = "", done: int = 0) -> Iterator[Progress]:
-    """Show how far work of `total` units has come, `done` of them already behind us."""
+    """Show how far work of `total` units has come; `done` of them were finished before."""
     if _silent:
         yield _Nothing()
         return

@@ -1,4 +1,4 @@
-"""The run directory: what a training run leaves behind, written so that no moment of death leaves it broken.
+"""The run directory: what a training run leaves behind, written so that a kill at any moment leaves it whole.
 
 config.json            every option as used, with the seed
 metrics.jsonl          one JSON object a line: step, epoch, split and values

@@ -1,6 +1,6 @@
-"""Which examples make which batch, and what is random about each: functions of a seed and of numbers that count.
+"""Which examples make up which batch, and the random numbers of each, as functions of a seed and of counters.
 
-A training that is taken up again so goes on with the very same batches, in one process and in many.
+So a resumed training goes on with exactly the same batches, in one process or in many.
 """
 
 import functools
@@ -12,10 +12,10 @@ from jaxtyping import Float, Int, Int64
 
 @dataclass(frozen=True)
 class Draws:
-    """The batches of a run. Each example drawn has a number that no other draw of the run has; its row is `% rows`.
+    """The batches of a run. Every draw of an example has a number, unique in the run; `number % rows` is the row drawn.
 
-    An epoch goes `passes` times through all rows, in an order of its own each time; what is left at its end and makes
-    no whole batch is left out.
+    An epoch goes `passes` times through all rows, each time in another order. What is left at its end and fills no
+    whole batch is left out.
     """
 
     rows: int
@@ -29,7 +29,7 @@ class Draws:
         return self.rows * self.passes // self.batch_size
 
     def batch(self, epoch: int, step: int) -> Int64[np.ndarray, " batch"]:
-        """The numbers of the draws that make a batch.
+        """The numbers of the draws in a batch.
 
         Args:
             epoch: from 0.

@@ -33,9 +33,9 @@ def read_exogenous(path: Path | str) -> pd.DataFrame:
 
 
 def require_reach(exogenous: pd.DataFrame, last_day: pd.Timestamp, *, where: str) -> None:
-    """Refuse series that end long before the prices do: their last value would pass for news ever after.
+    """Refuse series that end long before the prices do, as their last value would stand for all later days.
 
-    Long is more than twice their widest spacing, and more than a month.
+    Long means more than twice their widest spacing, and more than a month.
 
     Args:
         last_day: of the prices.

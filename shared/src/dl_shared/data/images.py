@@ -185,15 +185,15 @@ def stratified_mask(labels: Int64[np.ndarray, " n"], fraction: float, seed: int)
 
 
 def with_labels(split: Split, share: float, seed: int) -> tuple[Split, int]:
-    """The pictures whose labels a run may use, and how often it must see them to see as many as there are.
+    """The training images whose labels a run may use, and how many passes over them are about one over all images.
 
     Args:
-        split: all training pictures.
-        share: of each class; the pictures of a smaller share are among those of a larger.
+        split: all training images.
+        share: of each class; the images of a smaller share are among those of a larger one.
         seed: chooses them.
 
     Raises:
-        InputError: if a class has a single picture.
+        InputError: if a class has a single image.
     """
     if share == 1:
         return split, 1

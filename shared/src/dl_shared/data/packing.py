@@ -132,7 +132,7 @@ def cheapest_lengths(lengths: Int[np.ndarray, " texts"], count: int) -> list[int
 
 
 def usual_places(lengths: Int[np.ndarray, " texts"], row_length: int) -> int:
-    """Places for twice as many texts as fill a row on average: more would hardly ever be used."""
+    """Places in a row for twice as many texts as fill it on average: more would hardly ever be used."""
     return max(1, int(np.ceil(2 * row_length / lengths.mean())))
 
 
@@ -153,7 +153,7 @@ def draw(plan: Plan, lengths: Int[np.ndarray, " texts"], rng: np.random.Generato
 
 
 def filled_up(table: Int[np.ndarray, "rows places"], rows: int) -> Int[np.ndarray, "filled places"]:
-    """With rows behind that hold nothing, so that there are `rows`."""
+    """The same table with empty rows appended, so that there are `rows`."""
     return np.pad(table, ((0, rows - len(table)), (0, 0)), constant_values=NOBODY)
 
 

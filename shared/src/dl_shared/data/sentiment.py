@@ -1,4 +1,4 @@
-"""How good the news in a headline are, by a lexicon: no network, no training."""
+"""How good the news in a headline is, by a lexicon: no network, no training."""
 
 import importlib.metadata
 from collections.abc import Sequence

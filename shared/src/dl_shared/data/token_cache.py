@@ -1,4 +1,4 @@
-"""Texts tokenised once: the ids lie on disk as Arrow, under a fingerprint of all that they depend on."""
+"""Texts tokenised once: the ids are kept on disk as Arrow, under a fingerprint of all that they depend on."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path

@@ -64,10 +64,10 @@ class Windows:
 
 
 def trainable_ends(windows: Windows) -> Int[np.ndarray, " some"]:
-    """Where windows end that have a known target on every day, which the first of each company have not.
+    """Where those windows end of which every day has a known target; in the first of each company, some have none.
 
     For networks that learn a forecast from each day of a window. No target is lost: the days of the windows left out
-    are days of the others.
+    are also days of the others.
     """
     before = windows.lookback - 1
     ids = windows.ticker_ids  # companies' windows follow one another, one for each day

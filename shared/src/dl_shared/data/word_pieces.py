@@ -1,4 +1,4 @@
-"""A tokenizer made from the texts that a model is to learn from, and the size of that model, for want of others.
+"""Where there is no pretrained model: a tokenizer made from the training texts, and the options of a small BERT.
 
 It needs the library tokenizers, which comes with transformers.
 """

@@ -1,4 +1,4 @@
-"""Scores of price forecasts, on prices, beside persistence, with intervals that respect what rows share.
+"""Scores of price forecasts, in prices, beside persistence, with intervals that allow for what rows share.
 
 A forecast is a cumulative log return since day t; `base * exp(return)` makes it a price. Windows one day apart share
 most of their targets and tickers share their days, so rows are far from independent. Intervals therefore resample

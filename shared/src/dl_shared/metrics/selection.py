@@ -1,4 +1,4 @@
-"""What the best of many tried forecasts is worth: its score, less what choosing it among them accounts for.
+"""What the best of many tried forecasts is worth: its score, less what is due to having chosen it.
 
 Whoever tries a hundred forecasts of a random walk finds one that beats persistence on the days it was chosen by. Two
 questions are answered here from the losses of every one tried, on the same days:

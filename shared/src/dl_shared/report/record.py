@@ -1,4 +1,4 @@
-"""A run directory as the report sees it: whole, unfinished or half-written, and never taken on trust."""
+"""A run directory as the reports read it: it may be unfinished or damaged, and nothing in it is taken on trust."""
 
 import base64
 import io
