@@ -222,6 +222,15 @@ def test_a_database_that_goes_away_gives_a_message(tmp_path):
         list(feedback.rated())
 
 
+def test_a_time_that_is_none_gives_a_message(tmp_path):
+    feedback = Feedback(f"sqlite:///{tmp_path / 'f.sqlite3'}")
+    feedback.rate(an_answer(), Rating(rating="up"))
+    with sqlite3.connect(tmp_path / "f.sqlite3") as connection:
+        connection.execute("UPDATE nlp_ratings SET rated_at = '2026-11-22 25:00'")
+    with pytest.raises(FeedbackError, match=r"the database is damaged"):
+        list(feedback.rated())
+
+
 def a_row(**texts):
     moment = datetime(2026, 11, 22, 7, 30, tzinfo=UTC)
     row = vars(an_answer(created_at=moment, answer_id="0" * 32)) | {"rated_at": moment} | vars(Rating(rating="up"))

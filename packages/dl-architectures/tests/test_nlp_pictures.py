@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import shutil
 from types import SimpleNamespace
 
 import nlp_tools
@@ -107,6 +108,14 @@ def test_a_picture_can_be_stopped(tool, folder):
     assert seen[-1].cancelled
     assert seen[-1].answer is None
     draw(tool, folder, Picture(prompt="a dog", steps=1))  # nobody is held up
+
+
+def test_a_part_without_its_description_is_not_made_up(tool, folder):
+    lacking = shutil.copytree(folder, tool.roots[0] / "lacking")
+    (lacking / "text_encoder" / "config.json").unlink()
+    with pytest.raises(InputError, match=r"text_encoder/config.json does not exist"):
+        list(tool.answer(Picture(prompt="a cat"), model=str(lacking)))
+    shutil.rmtree(lacking)
 
 
 def test_a_prompt_longer_than_the_model_reads_is_refused(tool, folder):

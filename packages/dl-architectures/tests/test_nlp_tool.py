@@ -17,6 +17,7 @@ from dl_architectures.nlp.answers import Finished, Piece, Working
 from dl_architectures.nlp.api import ModelError
 from dl_architectures.nlp.hub import Hub
 from dl_architectures.nlp.requests import Chat, Generate, Message, NextWord, Question, Sampling, Sentiment, Summarise
+from dl_architectures.nlp.sizes import bytes_in_words
 from dl_architectures.nlp.tool import LocalTool
 from dl_shared.errors import InputError
 
@@ -181,7 +182,8 @@ def test_a_model_is_loaded_once_for_all_who_ask(roots, tmp_path, monkeypatch):
 
     def session():
         events = tool.answer(generate(), model=str(roots / "language"))
-        assert next(events).text.startswith(f"loading {roots / 'language'}, 0.2 MB: ")
+        size = bytes_in_words((roots / "language" / "model.safetensors").stat().st_size)
+        assert next(events).text.startswith(f"loading {roots / 'language'}, {size}: ")
         told.release()
         return list(events)[-1].answer.text
 
@@ -204,7 +206,7 @@ def test_the_model_used_least_recently_leaves_when_the_budget_is_reached(roots, 
     assert [id for id, _ in tool.memory().models] == [sizes["classifier"], sizes["language"]]
     assert sum(size for _, size in tool.memory().models) <= tool.memory().budget
     small = LocalTool(roots=[roots], device="cpu", budget=100_000, hub=Hub(cache=tmp_path))
-    with pytest.raises(InputError, match=r"takes 0\.2 MB, and models may take 0\.1 MB together; choose a smaller one"):
+    with pytest.raises(InputError, match=r"takes .* kB, and models may take 100\.0 kB together; choose a smaller one"):
         ask(small, NextWord(text="the"), roots / "language")
 
 
@@ -290,7 +292,14 @@ def _config(folder, **values):
         (lambda f: (f / "model.safetensors").write_bytes(b"\x80\x04 not safetensors"), "is damaged, or no file of"),
         (lambda f: (f / "config.json").write_text("{"), "cannot be read"),
         (lambda f: (f / "config.json").unlink(), "holds no model: there is neither config.json nor model_index.json"),
+        (lambda f: (f / "config.json").write_text("0.5"), "config.json is damaged; fetch the model again"),
+        (
+            lambda f: (f / "chat_template.jinja").rename(f / "t") and (f / "tokenizer_config.json").write_text('"a"'),
+            "is damaged",
+        ),
         (lambda f: _config(f, architectures=["ViTForImageClassification"]), "a model for none of the tasks"),
+        (lambda f: _config(f, architectures=[0.5]), "a model for none of the tasks"),
+        (lambda f: _config(f, architectures=7), "a model for none of the tasks"),
         (lambda f: _config(f, num_hidden_layers=3), "the weights of .* lack model.layers.2"),
         (lambda f: _config(f, hidden_size=64), "cannot be loaded"),
         (lambda f: (f / "tokenizer.json").write_text("{}"), "cannot be loaded|failed"),

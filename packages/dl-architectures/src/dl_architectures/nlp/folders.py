@@ -68,10 +68,12 @@ def contents(folder: Path) -> Contents:
     kind: Kind | None
     if (folder / "model_index.json").is_file():
         kind, chats = "pictures", False
-        parts = [name for name, value in read_json(folder / "model_index.json").items() if isinstance(value, list)]
+        parts = [name for name, value in _read_object(folder / "model_index.json").items() if isinstance(value, list)]
         files = [file for part in parts for file in _weights(folder / part)]
+        for file in files:  # without it a library makes a network of its own choice, most often a large one
+            _read_object(file.parent / "config.json")
     else:
-        config = read_json(folder / "config.json")
+        config = _read_object(folder / "config.json")
         kind, chats = kind_of(config), _can_chat(folder)
         files = _weights(folder)
         if kind is None:
@@ -100,7 +102,19 @@ def _pixels(folder: Path) -> int | None:
 
 def _config(folder: Path, part: str) -> dict[str, Any]:
     file = folder / part / "config.json"
-    return read_json(file) if file.is_file() else {}
+    return _read_object(file) if file.is_file() else {}
+
+
+def _read_object(file: Path) -> dict[str, Any]:
+    """What a JSON file says of a model.
+
+    Raises:
+        InputError: if it is missing, damaged, or says nothing of any.
+    """
+    values = read_json(file)
+    if not isinstance(values, dict):
+        raise InputError(f"{file} is damaged; fetch the model again")
+    return values
 
 
 def measure(files: Iterable[Path]) -> tuple[int, int]:
@@ -174,14 +188,15 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _architecture(config: dict[str, Any]) -> str:
-    return next(iter(config.get("architectures") or ()), "")
+    named = config.get("architectures")
+    return named[0] if isinstance(named, list) and named and isinstance(named[0], str) else ""
 
 
 def _can_chat(folder: Path) -> bool:
     if (folder / "chat_template.jinja").is_file():
         return True
     file = folder / "tokenizer_config.json"
-    return file.is_file() and bool(read_json(file).get("chat_template"))
+    return file.is_file() and bool(_read_object(file).get("chat_template"))
 
 
 def chosen_weights(names: Iterable[str], *, half: bool = False) -> list[str]:

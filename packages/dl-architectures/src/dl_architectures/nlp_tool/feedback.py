@@ -202,6 +202,8 @@ class Feedback:
                     yield {name: _in_utc(value) for name, value in row.items()}
         except DBAPIError as error:
             raise FeedbackError(f"the feedback cannot be read: {describe(error)}") from error
+        except ValueError as error:  # of times that are none
+            raise FeedbackError(f"the feedback cannot be read, the database is damaged: {error}") from error
 
 
 def _in_utc(value: Any) -> Any:

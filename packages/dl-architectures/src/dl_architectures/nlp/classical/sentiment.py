@@ -93,9 +93,10 @@ class NgramSentiment:
         try:
             weights = load_file(folder / WEIGHTS)["weights"]
             bias, order, bits = float(config["bias"]), int(config["order"]), int(config["bits"])
-        except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        except (SafetensorError, OSError, KeyError, TypeError, ValueError, OverflowError) as error:
             raise InputError(f"the model in {folder} is damaged ({' '.join(str(error).split())[:120]})") from None
-        whole = weights.shape == (2**bits,) and weights.dtype == np.float16 and np.isfinite(weights).all()
+        fits = weights.ndim == 1 and weights.size and math.log2(weights.size) == bits
+        whole = fits and weights.dtype == np.float16 and np.isfinite(weights).all()
         if not whole or not math.isfinite(bias) or order < 1:
             raise InputError(f"the weights in {folder} do not fit its {CONFIG}")
         return cls(weights, bias, order)
