@@ -72,6 +72,14 @@ def test_options_that_no_run_can_have_been_given_are_refused_by_name(tmp_path, n
         read_config(run.path, Config)
 
 
+def test_a_number_that_no_computer_counts_with_is_damage(tmp_path):
+    (tmp_path / "config.json").write_text('{"epochs": 1%s}' % ("0" * 400))
+    with pytest.raises(InputError, match="has more than 64 bits"):
+        read_json(tmp_path / "config.json")
+    (tmp_path / "config.json").write_text(f'{{"seed": {2**64 - 1}, "least": {-(2**63)}}}')
+    assert read_json(tmp_path / "config.json") == {"seed": 2**64 - 1, "least": -(2**63)}
+
+
 def test_a_failed_run_says_why_and_can_be_resumed(tmp_path):
     with pytest.raises(RuntimeError), start(tmp_path) as run:
         raise RuntimeError("lost")

@@ -93,11 +93,19 @@ def read_json(path: Path) -> Any:
         InputError: if it is missing, unreadable or damaged.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"), parse_int=_whole_number)
     except FileNotFoundError:
         raise InputError(f"{path} does not exist") from None
-    except (OSError, ValueError, RecursionError) as error:  # ValueErrors: no UTF-8, no JSON, thousands of digits
+    except (OSError, ValueError, RecursionError) as error:  # ValueErrors: no UTF-8, no JSON, a number beyond 64 bits
         raise InputError(f"{path} cannot be read: {error}") from None
+
+
+def _whole_number(digits: str) -> int:
+    """Of at most 64 bits: a longer one is damage, and a library that takes it for a number of layers never ends."""
+    number = int(digits)
+    if not -(2**63) <= number < 2**64:
+        raise ValueError(f"{digits[:20]}... has more than 64 bits")
+    return number
 
 
 def fingerprint(*parts: np.ndarray | Sequence[str]) -> str:
