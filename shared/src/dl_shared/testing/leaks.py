@@ -96,7 +96,8 @@ def assert_blind(
     """
     day = middle_of_test(load(training.options))
     others = {name: str(change(Path(training.options[name]), day)) for name, change in changes.items()}
-    known, later = [], []
+    known: list[Numbers] = []
+    later: list[np.ndarray] = []
     for future in (training, replace(training, options={**training.options, **others})):
         run = future.whole(folder / f"runs {len(known)}")
         known.append({**known_of_data(load(future.options), day), **known_of_run(run, day), **weights(run)})
