@@ -95,7 +95,8 @@ def test_the_list_of_models_tells_size_and_licence(capsys, language):
     assert main(["models", "--models-dir", str(language.parent)]) == 0
     lines = capsys.readouterr().out.splitlines()
     line = next(line for line in lines if line.startswith(str(language)))
-    assert line.split()[1:] == ["here", "0.2", "MB", "not", "stated", "next-word,", "generate,", "chat"]
+    kilobytes = (language / "model.safetensors").stat().st_size / 1000
+    assert line.split()[1:] == ["here", f"{kilobytes:.1f}", "kB", "not", "stated", "next-word,", "generate,", "chat"]
     assert any("Qwen/" in line and "on the hub" in line and "apache-2.0" in line for line in lines)
     assert main(["models", "list", "--task", "sentiment", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)["rows"]

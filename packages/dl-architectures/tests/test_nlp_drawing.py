@@ -5,6 +5,7 @@ import socket
 import pytest
 
 from dl_architectures.nlp.answers import Weight
+from dl_architectures.nlp.sizes import bytes_in_words
 from dl_architectures.nlp_tool import drawing
 from dl_architectures.nlp_tool.options import PageOptions
 from dl_architectures.nlp_tool.serve import serve, settings
@@ -61,7 +62,7 @@ def test_small_shares_are_not_shown_as_nothing(share, shown):
     ("n", "shown"), [(None, "size not known"), (0, "0 B"), (2_000, "2.0 kB"), (3_870_000, "3.9 MB"), (8.06e9, "8.1 GB")]
 )
 def test_sizes_are_in_the_unit_that_suits_them(n, shown):
-    assert drawing.size(None if n is None else int(n)) == shown
+    assert bytes_in_words(None if n is None else int(n)) == shown
 
 
 @pytest.mark.parametrize(

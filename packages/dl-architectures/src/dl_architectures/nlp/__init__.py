@@ -1,1 +1,1 @@
-"""Seven language tasks behind one door, for a page and for a terminal; knows nothing of either."""
+"""Seven language tasks behind one interface, for a page and for a terminal; knows nothing of either."""

@@ -1,15 +1,15 @@
-"""The door to the tasks: what a page or a terminal may call. Imports nothing heavy.
+"""The interface of the tasks: what a page or a terminal may call. Imports nothing heavy.
 
-`Tool` is the interface, so that a page can be tried with another that answers at once; `tool.LocalTool` keeps it. What
-is asked is in `requests`, what is answered in `answers`.
+`tool.LocalTool` implements `Tool`; tests of the page use another that answers at once. What may be asked is in
+`requests`, what is answered in `answers`.
 
     tool = LocalTool()
     for event in tool.answer(Generate(text="Once upon a time")):
         match event:
             case Piece(text=text): print(text, end="")
 
-Whatever goes wrong, a caller sees one exception only: `InputError`, whose message is a line for the person who asked;
-`ModelError` is one of it.
+Whatever goes wrong, a caller sees `InputError` (or `ModelError`, which is one); its message is a line for the person
+who asked.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -28,7 +28,7 @@ class ModelError(InputError):
 
 
 def never() -> bool:
-    """Asked whether it is cancelled, it never is."""
+    """The default of `cancelled`: nobody stops the answer."""
     return False
 
 

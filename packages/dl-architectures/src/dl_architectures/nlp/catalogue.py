@@ -72,124 +72,36 @@ def remedy(id: str) -> str:
     return f"python -m {module} train --data PATH --output {shlex.quote(str(folder))}"
 
 
-def _of_hub(
-    id: str, tasks: tuple[names.Task, ...], title: str, megabytes: int, licence: str, about: str, *, small: bool
-) -> Model:
-    return Model(
-        id=id,
-        source="hub",
-        tasks=tasks,
-        title=f"{title} ({'small' if small else 'large'})",
-        about=about,
-        licence=licence,
-        bytes=megabytes * 1_000_000,
-        ready=False,
-    )
+def _of_hub(id: str, tasks: tuple[names.Task, ...], title: str, megabytes: int, licence: str, about: str) -> Model:
+    size = megabytes * 1_000_000
+    return Model(id=id, source="hub", tasks=tasks, title=title, about=about, licence=licence, bytes=size, ready=False)
 
 
 _WRITE: tuple[names.Task, ...] = ("next-word", "generate")
 RECOMMENDED = (
-    _of_hub(
-        "HuggingFaceTB/SmolLM2-135M", _WRITE, "SmolLM2 135M", 273, "apache-2.0", "Continues English texts.", small=True
-    ),
-    _of_hub(
-        "Qwen/Qwen3-1.7B-Base",
-        _WRITE,
-        "Qwen3 1.7B",
-        3_460,
-        "apache-2.0",
-        "Continues texts in many languages.",
-        small=False,
-    ),
-    _of_hub(
-        "HuggingFaceTB/SmolLM2-360M-Instruct",
-        (*_WRITE, "chat"),
-        "SmolLM2 360M Instruct",
-        728,
-        "apache-2.0",
-        "Chats in English.",
-        small=True,
-    ),
-    _of_hub(
-        "Qwen/Qwen3-4B-Instruct-2507",
-        (*_WRITE, "chat"),
-        "Qwen3 4B Instruct",
-        8_060,
-        "apache-2.0",
-        "Chats in many languages; slow without a GPU.",
-        small=False,
-    ),
-    _of_hub(
-        "distilbert/distilbert-base-uncased-finetuned-sst-2-english",
-        ("sentiment",),
-        "DistilBERT, SST-2",
-        269,
-        "apache-2.0",
-        "Positive or negative, of English sentences.",
-        small=True,
-    ),
-    _of_hub(
-        "nlptown/bert-base-multilingual-uncased-sentiment",
-        ("sentiment",),
-        "BERT multilingual",
-        670,
-        "mit",
-        "One to five stars, of product reviews in six languages.",
-        small=False,
-    ),
-    _of_hub(
-        "deepset/tinyroberta-squad2",
-        ("question",),
-        "TinyRoBERTa, SQuAD 2",
-        328,
-        "cc-by-4.0",
-        "Answers from English texts, or says that they do not tell.",
-        small=True,
-    ),
-    _of_hub(
-        "deepset/roberta-large-squad2",
-        ("question",),
-        "RoBERTa large, SQuAD 2",
-        1_423,
-        "cc-by-4.0",
-        "The same with more care.",
-        small=False,
-    ),
-    _of_hub(
-        "Falconsai/text_summarization",
-        ("summary",),
-        "T5 small, summaries",
-        245,
-        "apache-2.0",
-        "Short summaries of English texts.",
-        small=True,
-    ),
-    _of_hub(
-        "facebook/bart-large-cnn",
-        ("summary",),
-        "BART large, CNN",
-        1_630,
-        "mit",
-        "Summaries in the style of a news page.",
-        small=False,
-    ),
-    _of_hub(
-        "stable-diffusion-v1-5/stable-diffusion-v1-5",
-        ("image",),
-        "Stable Diffusion 1.5",
-        2_750,
-        "creativeml-openrail-m",
-        "Pictures of 512 pixels; minutes each without a GPU.",
-        small=True,
-    ),
-    _of_hub(
-        "stabilityai/stable-diffusion-xl-base-1.0",
-        ("image",),
-        "Stable Diffusion XL",
-        6_940,
-        "openrail++",
-        "Pictures of 1,024 pixels; needs a GPU.",
-        small=False,
-    ),
-)
+    _of_hub("HuggingFaceTB/SmolLM2-135M", _WRITE, "SmolLM2 135M (small)", 273, "apache-2.0",
+            "Continues English texts."),
+    _of_hub("Qwen/Qwen3-1.7B-Base", _WRITE, "Qwen3 1.7B (large)", 3_460, "apache-2.0",
+            "Continues texts in many languages."),
+    _of_hub("HuggingFaceTB/SmolLM2-360M-Instruct", (*_WRITE, "chat"), "SmolLM2 360M Instruct (small)", 728,
+            "apache-2.0", "Chats in English."),
+    _of_hub("Qwen/Qwen3-4B-Instruct-2507", (*_WRITE, "chat"), "Qwen3 4B Instruct (large)", 8_060,
+            "apache-2.0", "Chats in many languages; slow without a GPU."),
+    _of_hub("distilbert/distilbert-base-uncased-finetuned-sst-2-english", ("sentiment",), "DistilBERT, SST-2 (small)",
+            269, "apache-2.0", "Positive or negative, of English sentences."),
+    _of_hub("nlptown/bert-base-multilingual-uncased-sentiment", ("sentiment",), "BERT multilingual (large)", 670,
+            "mit", "One to five stars, of product reviews in six languages."),
+    _of_hub("deepset/tinyroberta-squad2", ("question",), "TinyRoBERTa, SQuAD 2 (small)", 328, "cc-by-4.0",
+            "Answers from English texts, or says that they do not tell."),
+    _of_hub("deepset/roberta-large-squad2", ("question",), "RoBERTa large, SQuAD 2 (large)", 1_423, "cc-by-4.0",
+            "The same with more care."),
+    _of_hub("Falconsai/text_summarization", ("summary",), "T5 small, summaries (small)", 245, "apache-2.0",
+            "Short summaries of English texts."),
+    _of_hub("facebook/bart-large-cnn", ("summary",), "BART large, CNN (large)", 1_630, "mit",
+            "Summaries in the style of a news page."),
+    _of_hub("stable-diffusion-v1-5/stable-diffusion-v1-5", ("image",), "Stable Diffusion 1.5 (small)", 2_750,
+            "creativeml-openrail-m", "Pictures of 512 pixels; minutes each without a GPU."),
+    _of_hub("stabilityai/stable-diffusion-xl-base-1.0", ("image",), "Stable Diffusion XL (large)", 6_940,
+            "openrail++", "Pictures of 1,024 pixels; needs a GPU."),
+)  # fmt: skip
 """Licences and sizes are as published; `look_up` asks the hub for today's."""

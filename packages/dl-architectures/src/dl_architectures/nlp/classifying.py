@@ -31,12 +31,12 @@ class Classifier(NetworkEngine):
         if not isinstance(request, Sentiment):
             raise InputError(f"{self.name} tells sentiments; choose another for this task")
         text = request.text
-        cut = parts(text, self.tokenizer, self.longest - self.tokenizer.num_special_tokens_to_add())
+        cut = parts(text, self.tokenizer, self.max_length - self.tokenizer.num_special_tokens_to_add())
         if not cut:
             raise InputError(f"the tokenizer of {self.name} knows nothing of this text")
         tokens = sum(n for _, n in cut)
         shares = torch.tensor([n / tokens for _, n in cut])
-        notes = (f"The text was read in {len(cut)} parts, as {self.name} takes {self.longest} tokens.",)[: len(cut) - 1]
+        note = f"The text was read in {len(cut)} parts, as {self.name} takes {self.max_length} tokens."
         of_parts = []
         for batch in _batches([text[start:end] for (start, end), _ in cut]):
             if cancelled():
@@ -58,10 +58,10 @@ class Classifier(NetworkEngine):
                 value = _log_odds(float(whole[label])) - _log_odds(float(changed))
                 weights.append(Weight(start=start, end=end, value=value))
             yield Working(done=len(weights), total=len(passages))
-        return Outcome(answer=self._answer(whole, weights), cancelled=stopped, notes=notes)
+        return Outcome(answer=self._answer(whole, weights), cancelled=stopped, notes=(note,) if len(cut) > 1 else ())
 
     def _probabilities(self, texts: list[str]) -> Float[Tensor, "texts labels"]:
-        inputs = self.tokenizer(texts, truncation=True, max_length=self.longest, padding=True, return_tensors="pt")
+        inputs = self.tokenizer(texts, truncation=True, max_length=self.max_length, padding=True, return_tensors="pt")
         with self.turns, torch.inference_mode():
             logits = self.network(**inputs.to(self.network.device)).logits
         return logits.float().softmax(dim=-1).cpu()

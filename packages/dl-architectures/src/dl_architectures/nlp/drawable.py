@@ -9,7 +9,8 @@ class Thing:
     """One class of pictures.
 
     Attributes:
-        dataset: that the pictures come from, and `label` of them there.
+        dataset: that the pictures come from.
+        label: of the pictures there.
         words: that mean it, the usual one first.
         plural: whether the words take no article, as `trousers`.
     """

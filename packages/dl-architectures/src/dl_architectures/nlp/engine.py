@@ -59,9 +59,9 @@ class NetworkEngine(Engine):
         name: the model's id.
         tokenizer: of the network.
         network: in evaluation mode.
-        longest: tokens that the network reads at most, special ones included.
+        max_length: tokens that the network reads at most, special ones included.
     """
 
-    def __init__(self, name: str, tokenizer: Any, network: Any, longest: int) -> None:
+    def __init__(self, name: str, tokenizer: Any, network: Any, max_length: int) -> None:
         super().__init__(name, sum(param.numel() * param.element_size() for param in network.parameters()))
-        self.tokenizer, self.network, self.longest = tokenizer, network, longest
+        self.tokenizer, self.network, self.max_length = tokenizer, network, max_length

@@ -12,7 +12,7 @@ from dl_architectures.nlp.answers import Loading
 from dl_architectures.nlp.api import Model
 from dl_architectures.nlp.background import followed
 from dl_architectures.nlp.folders import chosen_weights, kind_of, tasks_of
-from dl_architectures.nlp.shelf import bytes_in_words
+from dl_architectures.nlp.sizes import bytes_in_words
 from dl_shared.errors import InputError
 
 ID = re.compile(r"[\w][\w.-]*(/[\w][\w.-]*)?")

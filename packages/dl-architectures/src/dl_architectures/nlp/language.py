@@ -46,7 +46,7 @@ class LanguageModel(NetworkEngine):
         # A token carries its space in front. A text read with a space at its end is like none that the model has seen.
         text = request.text.rstrip(" ")
         ids = self._ids(text)
-        kept = ids[-(self.longest - ROUNDS) :]
+        kept = ids[-(self.max_length - ROUNDS) :]
         notes = () if len(kept) == len(ids) else (f"Only the last {len(kept):,} of {len(ids):,} tokens were read.",)
         reader = Reader(self.network, self.turns)
         logits = reader.read_prompt(torch.tensor([kept]), cancelled)
@@ -62,7 +62,7 @@ class LanguageModel(NetworkEngine):
     def _continue(
         self, ids: list[int], sampling: Sampling, cancelled: Callable[[], bool], notes: tuple[str, ...] = ()
     ) -> Progress:
-        room = self.longest - len(ids)
+        room = self.max_length - len(ids)
         if room < sampling.max_tokens:
             notes = (*notes, f"The model has room for {room:,} more tokens only.")
         seed = secrets.randbelow(MAX_SEED + 1) if sampling.seed is None else sampling.seed
@@ -90,10 +90,10 @@ class LanguageModel(NetworkEngine):
             InputError: if the model cannot read them all and write one more.
         """
         ids = self._ids(text)
-        if len(ids) >= self.longest:
+        if len(ids) >= self.max_length:
             raise InputError(
-                f"the text has {len(ids):,} tokens, and {self.name} reads fewer than {self.longest:,}; shorten the text"
-                " or choose another model"
+                f"the text has {len(ids):,} tokens, and {self.name} reads fewer than {self.max_length:,};"
+                " shorten the text or choose another model"
             )
         return ids
 
@@ -111,7 +111,7 @@ class LanguageModel(NetworkEngine):
         """
         if not self.tokenizer.chat_template:
             raise InputError(f"{self.name} has no chat template, and cannot tell who speaks; choose another model")
-        room = self.longest - min(request.sampling.max_tokens, self.longest // 4)
+        room = self.max_length - min(request.sampling.max_tokens, self.max_length // 4)
         kept: list[int] = []
         left_out = 0
         # From the end, so that no more is read than fits, however long the conversation. Templates want the user first.

@@ -37,12 +37,12 @@ def load(name: str, folder: Path, found: Contents, device: torch.device) -> Engi
     """
     dtype = precision(found.parameters, device)
     with explaining(name):
-        return _painter(name, folder, dtype, device) if found.kind == "pictures" else _network(
-            name, folder, found.kind, dtype, device
-        )  # fmt: skip
+        if found.kind == "pictures":
+            return _load_painter(name, folder, dtype, device)
+        return _load_network(name, folder, found.kind, dtype, device)
 
 
-def _network(name: str, folder: Path, kind: Kind, dtype: torch.dtype, device: torch.device) -> Engine:
+def _load_network(name: str, folder: Path, kind: Kind, dtype: torch.dtype, device: torch.device) -> Engine:
     import transformers
 
     _quiet(transformers)
@@ -68,14 +68,14 @@ def _network(name: str, folder: Path, kind: Kind, dtype: torch.dtype, device: to
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     network = network.to(device).eval().requires_grad_(False)
-    return engine(name, tokenizer, network, longest(tokenizer, network.config.get_text_config()))
+    return engine(name, tokenizer, network, max_length(tokenizer, network.config.get_text_config()))
 
 
-def longest(tokenizer: Any, options: Any) -> int:
+def max_length(tokenizer: Any, config: Any) -> int:
     """Tokens that a network reads at most, by its configuration and its tokenizer."""
     known = [LONGEST]
-    if getattr(options, "max_position_embeddings", None):
-        known.append(longest_input(options))
+    if getattr(config, "max_position_embeddings", None):
+        known.append(longest_input(config))
     if tokenizer.model_max_length < UNBOUNDED:
         known.append(tokenizer.model_max_length)
     return min(known)
@@ -88,7 +88,7 @@ def _quiet(*libraries: Any) -> None:
         library.utils.logging.set_verbosity_error()
 
 
-def _painter(name: str, folder: Path, dtype: torch.dtype, device: torch.device) -> Engine:
+def _load_painter(name: str, folder: Path, dtype: torch.dtype, device: torch.device) -> Engine:
     import diffusers
     import transformers
 

@@ -29,16 +29,16 @@ class QuestionReader(NetworkEngine):
         if not isinstance(request, Question):
             raise InputError(f"{self.name} answers questions about a text; choose another for this task")
         asked = len(self.tokenizer(request.question, add_special_tokens=False, verbose=False).input_ids)
-        if asked > MOST_OF_QUESTION * self.longest:
+        if asked > MOST_OF_QUESTION * self.max_length:
             raise InputError(
-                f"the question has {asked} tokens, and {self.name} reads {self.longest}; ask in fewer words"
+                f"the question has {asked} tokens, and {self.name} reads {self.max_length}; ask in fewer words"
             )
         windows = self.tokenizer(
             request.question,
             request.context,
             truncation="only_second",
-            max_length=self.longest,
-            stride=min(OVERLAP, self.longest // 4),
+            max_length=self.max_length,
+            stride=min(OVERLAP, self.max_length // 4),
             return_overflowing_tokens=True,
             return_offsets_mapping=True,
             padding=True,

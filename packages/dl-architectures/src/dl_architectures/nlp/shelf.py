@@ -11,6 +11,7 @@ from concurrent.futures import Future
 
 from dl_architectures.nlp.api import Memory
 from dl_architectures.nlp.engine import Engine
+from dl_architectures.nlp.sizes import bytes_in_words
 from dl_shared.errors import InputError
 
 WAIT_SECONDS = 60.0  # for answers in progress to end, when the models they use must leave
@@ -20,11 +21,6 @@ _PAUSE_SECONDS = 0.05
 def default_budget() -> int:
     """Half of the machine's memory, in bytes."""
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
-
-
-def bytes_in_words(n: int) -> str:
-    """Bytes in words, such as `0.27 GB`."""
-    return f"{n / 1e9:,.2f} GB" if n >= 5e6 else f"{n / 1e6:,.1f} MB"
 
 
 class Shelf:

@@ -1,6 +1,6 @@
 """Summaries by an encoder-decoder."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any
 
 import torch
@@ -17,14 +17,14 @@ from dl_shared.errors import InputError
 
 TOKENS: dict[SummaryLength, tuple[int, int]] = {"short": (12, 48), "medium": (30, 110), "long": (60, 220)}
 """Of a summary, at least and at most."""
-REPEATED = 3  # no so many tokens twice in the same order, as BART's own settings have it
+REPEATED = 3  # no run of so many tokens stands twice in a summary, as in BART's own settings
 
 
 class Summariser(NetworkEngine):
     """An encoder-decoder of transformers, trained to summarise; its tokenizer tells where tokens stand."""
 
-    def __init__(self, name: str, tokenizer: Any, network: Any, longest: int) -> None:
-        super().__init__(name, tokenizer, network, longest)
+    def __init__(self, name: str, tokenizer: Any, network: Any, max_length: int) -> None:
+        super().__init__(name, tokenizer, network, max_length)
         tasks = getattr(network.config, "task_specific_params", None) or {}
         self.prefix = (tasks.get("summarization") or {}).get("prefix", "")  # T5 is told what to do
 
@@ -33,7 +33,7 @@ class Summariser(NetworkEngine):
         if not isinstance(request, Summarise):
             raise InputError(f"{self.name} summarises; choose another for this task")
         extra = len(self.tokenizer(self.prefix).input_ids)
-        cut = parts(request.text, self.tokenizer, self.longest - extra, whole_sentences=True)
+        cut = parts(request.text, self.tokenizer, self.max_length - extra, whole_sentences=True)
         if not cut:
             raise InputError(f"the tokenizer of {self.name} knows nothing of this text")
         least, most = (-(-n // len(cut)) for n in TOKENS[request.length])
@@ -50,12 +50,14 @@ class Summariser(NetworkEngine):
                 break
             yield Working(done=n + 1, total=len(cut))
         answer = SummaryAnswer(text=" ".join(texts), spans=(), parts=len(cut)) if any(texts) else None
-        notes = (f"The text was summarised in {len(cut)} parts, as {self.name} reads {self.longest} tokens.",)
-        return Outcome(answer=answer, cancelled=stopped, notes=notes[: len(cut) - 1])
+        note = f"The text was summarised in {len(cut)} parts, as {self.name} reads {self.max_length} tokens."
+        return Outcome(answer=answer, cancelled=stopped, notes=(note,) if len(cut) > 1 else ())
 
-    def _part(self, text: str, least: int, most: int, cancelled: Callable[[], bool]):
+    def _part(
+        self, text: str, least: int, most: int, cancelled: Callable[[], bool]
+    ) -> Generator[Piece, None, tuple[str, bool]]:
         """Summarise one part; returns the summary and whether it was cancelled."""
-        inputs = self.tokenizer(self.prefix + text, truncation=True, max_length=self.longest, return_tensors="pt")
+        inputs = self.tokenizer(self.prefix + text, truncation=True, max_length=self.max_length, return_tensors="pt")
         if cancelled():
             return "", True
         inputs = inputs.to(self.network.device)
@@ -84,11 +86,11 @@ class Summariser(NetworkEngine):
 
 
 def greedy(ends: frozenset[int], least: int) -> Pick:
-    """Take the likeliest token that neither ends the text too early nor repeats `REPEATED` tokens of it.
+    """Take the likeliest token that neither ends the text too early nor completes a run of `REPEATED` tokens again.
 
     Args:
         ends: tokens that end a text.
-        least: tokens that it has.
+        least: tokens before it may end.
     """
 
     def pick(written: Int[Tensor, " written"], logits: Float[Tensor, " vocab"]) -> int:

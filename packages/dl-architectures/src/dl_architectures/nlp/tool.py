@@ -17,7 +17,8 @@ from dl_architectures.nlp.folders import LARGE, Contents, confined, contents, li
 from dl_architectures.nlp.hub import Hub, check_id
 from dl_architectures.nlp.names import Source, Task
 from dl_architectures.nlp.requests import Request
-from dl_architectures.nlp.shelf import Shelf, bytes_in_words, default_budget
+from dl_architectures.nlp.shelf import Shelf, default_budget
+from dl_architectures.nlp.sizes import bytes_in_words
 from dl_shared.config import Device
 from dl_shared.errors import InputError
 
@@ -165,7 +166,7 @@ class LocalTool:
     def _engine(self, found: _Found, cancelled: Callable[[], bool]) -> Generator[Loading, None, Engine | None]:
         """The model in memory, once it is; None if cancelled, while it goes on loading for whoever asks next."""
         name = found.model.id
-        future = self._shelf.take(name, self._need(found), lambda: self._load(found))
+        future = self._shelf.take(name, _bytes_needed(found.model), lambda: self._load(found))
         start = told = time.monotonic()
         while not future.done():
             if cancelled():
@@ -177,20 +178,21 @@ class LocalTool:
             wait([future], timeout=POLL_SECONDS)
         return future.result()
 
-    def _need(self, found: _Found) -> int:
-        """Bytes that a model will take in memory; the larger of its two widths, as the device is not yet known."""
-        parameters, size = found.model.parameters or 0, found.model.bytes or 0
-        return size if parameters > LARGE else max(size, 4 * parameters)
-
     def _load(self, found: _Found) -> Engine:
         if found.folder is None or found.model.id == names.SENTIMENT_MODEL:
-            from dl_architectures.nlp.methods import method
+            from dl_architectures.nlp.methods import Method
 
-            return method(found.model.id, found.folder)
+            return Method(found.model.id, found.folder)
         from dl_architectures.devices import find_device
         from dl_architectures.nlp.loading import load
 
         return load(found.model.id, found.folder, contents(found.folder), find_device(self._device))
+
+
+def _bytes_needed(model: Model) -> int:
+    """Of memory, once it is loaded; those of the wider of its two types, as the device is not yet known."""
+    parameters, size = model.parameters or 0, model.bytes or 0
+    return size if parameters > LARGE else max(size, 4 * parameters)
 
 
 def _embedded() -> list[Model]:

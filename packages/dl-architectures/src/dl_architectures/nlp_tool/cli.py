@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dl_architectures.nlp_tool.terminal_options import ModelsOptions, OpenOptions, RunTaskOptions
+from dl_architectures.nlp_tool.options import ModelsOptions, OpenOptions, RunTaskOptions
 from dl_shared.cli import Verb, console_script
 
 PACKAGE = "dl_architectures.nlp_tool"

@@ -114,13 +114,3 @@ def percent(share: float) -> str:
 def duration(seconds: float) -> str:
     """A time in the unit that suits it."""
     return f"{seconds:.1f} s" if seconds >= 0.9995 else f"{1000 * seconds:.0f} ms"
-
-
-def size(n: int | None) -> str:
-    """Bytes in the unit that suits them."""
-    if n is None:
-        return "size not known"
-    for unit, worth in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if n >= worth:
-            return f"{n / worth:.1f} {unit}"
-    return f"{n} B"

@@ -6,6 +6,7 @@ from collections.abc import Generator
 import streamlit as st
 
 from dl_architectures.nlp.api import Model
+from dl_architectures.nlp.sizes import bytes_in_words
 from dl_architectures.nlp_tool import drawing, resources
 from dl_shared.errors import InputError
 
@@ -35,7 +36,7 @@ def offer(hub_id: str, model: Model | None) -> None:
             if st.button("Look it up on the hub", icon=":material/search:", key=f"look up {hub_id}"):
                 _look_up(hub_id)
             return
-        st.text(f"Licence: {known.licence}\nDownload: {drawing.size(known.bytes)}")
+        st.text(f"Licence: {known.licence}\nDownload: {bytes_in_words(known.bytes)}")
         if st.button("Download", icon=":material/download:", type="primary", key=f"download {hub_id}"):
             _download(hub_id)
 

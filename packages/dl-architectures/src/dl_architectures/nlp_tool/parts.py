@@ -9,6 +9,7 @@ from dl_architectures.nlp import names
 from dl_architectures.nlp.api import Model
 from dl_architectures.nlp.names import Task
 from dl_architectures.nlp.requests import Sampling
+from dl_architectures.nlp.sizes import bytes_in_words
 from dl_architectures.nlp_tool import drawing, fetching, resources
 
 
@@ -54,7 +55,7 @@ def choose_model(task: Task) -> str | None:
 
 def describe(model: Model) -> None:
     """One line about a model."""
-    size = drawing.size(model.bytes) if model.bytes else ""  # a classical method has none
+    size = bytes_in_words(model.bytes) if model.bytes else ""  # a classical method has none
     facts = [size, f"licence: {model.licence}" if model.source != "embedded" else ""]
     line = " · ".join(fact for fact in (model.about, *facts) if fact)
     badge = ":orange-badge[small] " if model.small else ""

@@ -26,9 +26,9 @@ from dl_architectures.nlp.answers import (
     Working,
 )
 from dl_architectures.nlp.api import Model, Tool
-from dl_architectures.nlp.shelf import bytes_in_words
+from dl_architectures.nlp.sizes import bytes_in_words
 from dl_architectures.nlp.tool import LocalTool
-from dl_architectures.nlp_tool.terminal_options import ModelsOptions, OpenOptions, RunTaskOptions, ToolOptions
+from dl_architectures.nlp_tool.options import ModelsOptions, OpenOptions, RunTaskOptions, ToolOptions
 from dl_shared.errors import InputError
 from dl_shared.files import atomic_path
 from dl_shared.progress import progress, say
@@ -208,7 +208,7 @@ def _line(model: Model) -> str:
 def _fetched(tool: Tool, hub_id: str) -> tuple[Model, ...]:
     """Fetch a model, after telling its size and licence."""
     model = tool.look_up(hub_id)
-    say(f"{model.id}: {bytes_in_words(model.bytes or 0)}, licence: {model.licence}")
+    say(f"{model.id}: {bytes_in_words(model.bytes)}, licence: {model.licence}")
     total = max(1, (model.bytes or 0) // 1_000_000)
     done = 0
     with progress(total, f"fetching {model.id}", unit="MB") as bar:

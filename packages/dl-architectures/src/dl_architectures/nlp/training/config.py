@@ -20,9 +20,9 @@ class NetworkConfig(TrainConfig):
     warmup_steps: int = 200
     """Steps over which the learning rate rises."""
     weight_decay: float
-    """Of the matrices, by AdamW."""
+    """AdamW's weight decay, of matrices only."""
     clip_norm: float = 1.0
-    """Longest gradient allowed."""
+    """Largest norm of the gradient; a larger one is scaled down to it."""
     log_steps: int = 250
     """Steps between two validations."""
     checkpoint_steps: int = 100

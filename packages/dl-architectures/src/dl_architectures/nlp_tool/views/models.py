@@ -4,6 +4,7 @@ import streamlit as st
 
 from dl_architectures.nlp.api import Model
 from dl_architectures.nlp.names import TITLES
+from dl_architectures.nlp.sizes import bytes_in_words
 from dl_architectures.nlp_tool import drawing, fetching, parts, resources
 from dl_shared.errors import InputError
 
@@ -32,7 +33,7 @@ def remove(model: Model) -> None:
     except InputError as error:
         st.error(drawing.label(str(error), 500), icon=":material/error:")
         return
-    st.toast(f"{drawing.size(freed)} are free again.", icon=":material/delete:")
+    st.toast(f"{bytes_in_words(freed)} are free again.", icon=":material/delete:")
     st.rerun()
 
 
@@ -41,9 +42,9 @@ def memory() -> None:
     used = resources.tool().memory()
     total = sum(taken for _, taken in used.models)
     st.subheader("In memory", anchor=False)
-    st.progress(min(total / max(used.budget, 1), 1.0), f"{drawing.size(total)} of {drawing.size(used.budget)}")
+    st.progress(min(total / max(used.budget, 1), 1.0), f"{bytes_in_words(total)} of {bytes_in_words(used.budget)}")
     for name, taken in used.models:
-        st.text(f"{name}: {drawing.size(taken)}" if taken else name)  # a classical method has no weights
+        st.text(f"{name}: {bytes_in_words(taken)}" if taken else name)  # a classical method has no weights
     if not used.models:
         st.caption("Nothing. A model is loaded when it is first asked; the least used leave when room is short.")
 

@@ -22,7 +22,7 @@ class Config(NetworkConfig):
     intermediate_size: int = 384
     """Width inside of the feed-forward networks."""
     layers: int = 6
-    """How many."""
+    """Number of layers."""
     heads: int = 4
     """Attention heads in each."""
     chat_passes: int = 2

@@ -154,16 +154,16 @@ def _parted(raw: _Raw, sources: tuple[str, ...], seed: int) -> Texts:
     parts = [Part({}, []) for _ in range(3)]
     if raw.reviews is not None:
         rows = np.random.default_rng([seed, 1]).permutation(len(raw.reviews))
-        for part, some in zip(parts, _three(rows.tolist()), strict=True):
+        for part, some in zip(parts, _split(rows.tolist()), strict=True):
             reviews = raw.reviews.take(np.sort(np.array(some)))
             part.documents["reviews"] = [clean(text) for text in reviews.texts]
             part.dialogues.extend(dialogues.about_films(reviews, seed))
     if raw.speeches is not None:
-        for part, scenes in zip(parts, _three(_scenes(raw.speeches)), strict=True):
+        for part, scenes in zip(parts, _split(_scenes(raw.speeches)), strict=True):
             part.documents["plays"] = ["\n\n".join(f"{who}:\n{words}" for who, words in scene) for scene in scenes]
             part.dialogues.extend(dialogues.from_plays(scenes, seed))
     if raw.articles is not None:
-        for part, some in zip(parts, _three(raw.articles), strict=True):
+        for part, some in zip(parts, _split(raw.articles), strict=True):
             part.documents["articles"] = [f"{title}\n\n{text}" for title, text in some]
             part.dialogues.extend(dialogues.from_articles(some, seed))
     parts[0].dialogues.extend(dialogues.small_talk(seed, raw.talks))
@@ -171,8 +171,8 @@ def _parted(raw: _Raw, sources: tuple[str, ...], seed: int) -> Texts:
     return Texts(train, validation, test, sources)
 
 
-def _three(items: list) -> tuple[list, list, list]:
-    """The last of them for the test, those before for validation; at least one each."""
+def _split(items: list) -> tuple[list, list, list]:
+    """The first for training, those that follow for validation, the last for the test; at least one each."""
     held = max(1, round(HELD_OUT * len(items)))
     if len(items) < 3 * held:
         raise InputError(f"{len(items)} documents are too few to train on and to test")

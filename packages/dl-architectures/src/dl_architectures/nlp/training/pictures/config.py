@@ -15,7 +15,7 @@ class Config(NetworkConfig):
     data: str = "hub"
     """`sample` (made on the spot), `hub`, or a folder with `mnist`, `fashion_mnist` and `cifar10` in it."""
     autoencoder_steps: int = 3000
-    """Of the autoencoder, which is trained first."""
+    """Training steps of the autoencoder, which comes first."""
     autoencoder_widths: tuple[int, ...] = (16, 32, 32)
     """Channels at each resolution; every further one halves height and width."""
     latent_channels: int = 8
@@ -29,9 +29,9 @@ class Config(NetworkConfig):
     unconditional: float = 0.1
     """Share of pictures learned without words, for classifier-free guidance."""
     judge_steps: int = 1500
-    """Of the classifier that tells whether the drawings can be recognised."""
+    """Training steps of the classifier that tells whether the drawings can be recognised."""
     drawn: int = 20
-    """Drawings of each class that it is shown."""
+    """Drawings of each class that the classifier is shown."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -50,7 +50,7 @@ class Config(NetworkConfig):
 
     @property
     def factor(self) -> int:
-        """By how much latents are smaller than pictures, in height and in width."""
+        """How many times smaller latents are than pictures, in height and in width."""
         return 2 ** (len(self.autoencoder_widths) - 1)
 
 
