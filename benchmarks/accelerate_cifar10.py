@@ -126,7 +126,7 @@ class Clock:
         self.moments.append(time.perf_counter())
 
     def seconds(self) -> list[float]:
-        """Of each step after the first ones."""
+        """What each step took, the first ones left out."""
         return [end - start for start, end in itertools.pairwise(self.moments[WARM_UP:])]
 
 
@@ -218,7 +218,7 @@ def textbook(config: Config, data: Data, pretrained: Pretrained) -> list[float]:
 
 
 def training_flops(pretrained: Pretrained) -> float:
-    """Of one picture, forward and backward, as torch counts them."""
+    """Operations for one picture, forward and backward, as torch counts them."""
     size = pretrained.preparation.size
     with FlopCounterMode(display=False) as counter:
         pretrained.network.train()(torch.randn(8, 3, size, size)).sum().backward()

@@ -86,7 +86,7 @@ def main() -> None:
 
 
 def shortened(data: stocks.Data, config: Config, steps: int) -> stocks.Data:
-    """With as many training windows as make these steps, and few to validate."""
+    """The data with as many training windows as these steps take, and few to validate."""
 
     def first(windows: Windows, count: int) -> Windows:
         by_row = ("ends", "targets", "base_prices", "scales", "dates", "target_dates", "ticker_ids")
@@ -98,7 +98,7 @@ def shortened(data: stocks.Data, config: Config, steps: int) -> stocks.Data:
 
 
 def training_flops(config: Config, features: int) -> float:
-    """Of one day of one window: two for each weight forwards, and twice that backwards."""
+    """Operations for one day of one window: two for each weight forward, and twice that backward."""
     gates = {"rnn": 1, "gru": 3, "lstm": 4}[config.cell]
     sizes = [features] + [config.hidden] * (config.layers - 1)
     weights = sum(gates * config.hidden * (size + config.hidden) for size in sizes) + config.hidden * config.horizon

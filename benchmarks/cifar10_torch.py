@@ -54,7 +54,7 @@ class Network(nn.Module):
 
 
 def images_per_second(precision: str, steps: int, turns: int, batch_size: int) -> tuple[list[float], float]:
-    """Of forward pass, backward pass and update, in each turn, after one step to warm up; and operations an image."""
+    """The rate of whole updates in each turn, after one step to warm up; and the operations for an image."""
     torch.manual_seed(0)
     model = Network().to(memory_format=torch.channels_last)
     learned = [parameter for parameter in model.parameters() if parameter.requires_grad]

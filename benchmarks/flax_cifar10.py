@@ -163,7 +163,7 @@ def augmented(images: np.ndarray, crop: int, rng: np.random.Generator) -> np.nda
 
 
 def training_flops(config: Config) -> float:
-    """Of one image: two for each multiplication in forward pass, gradient of the kernels and gradient of the inputs."""
+    """Operations for one image: two for each product in the forward pass and the gradients of kernels and inputs."""
     side, size = SIDE // config.stem_stride - 1, 2 * config.stem_stride
     features, repeats = 6 * size**2, {"cnn": 1, "resnet": 2}[config.model]
     total = 2 * side**2 * features * 3 * size**2  # the stem: forward only

@@ -108,7 +108,7 @@ def textbook(config: Config, data: Data, steps: int, turns: int) -> tuple[float,
 
 
 def training_flops(config: Config) -> float:
-    """Of one window: two for each multiplication of the matrix products, forward and twice backward."""
+    """Operations for one window: two for each product of numbers, forward once and backward twice."""
     width, features = config.width, 8
     seen = 3 * features if config.normalization == "revin" else features
     block = 10 * width**2 + 2 * config.lookback * width

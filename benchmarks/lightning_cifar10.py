@@ -177,7 +177,7 @@ def textbook(config: Config, data: Data) -> list[float]:
 
 
 def training_flops(config: Config) -> float:
-    """Of one image, forward and backward, as torch counts them."""
+    """Operations for one image, forward and backward, as torch counts them."""
     module = Classifier(config, Network(config, classes=10), 1)
     with FlopCounterMode(display=False) as counter:
         module(torch.randn(8, 3, 32, 32)).sum().backward()

@@ -26,14 +26,15 @@ from torch import nn
 from torch_machine import DEVICE, DTYPES, Clock, machine_line, matrix_peak
 
 from dl_shared.runs import Run, read_summary
+from dl_shared.schedules import warmup_linear
 from dl_shared.tasks import imdb
 from lightning_projects.exact import Tally
 from lightning_projects.fitting import fit
 from lightning_projects.imdb.config import PRESETS, Config
-from lightning_projects.imdb.data import ImdbData, Shelf, TrainLoader, load_reviews
+from lightning_projects.imdb.data import ImdbData, TokenizedReviews, TrainLoader, load_reviews
 from lightning_projects.imdb.model import count_layers, load_pretrained
 from lightning_projects.imdb.module import batch_sums
-from lightning_projects.imdb.optimizer import make_optimizer, share_of_peak
+from lightning_projects.imdb.optimizer import make_optimizer
 from lightning_projects.imdb.train import make_module, train
 
 WARM_UP = 2
@@ -113,9 +114,11 @@ def bare(config: Config, data: imdb.Data, steps: int) -> tuple[float, float]:
     network, datamodule = prepared(config, data)
     network.to(DEVICE).train()
     optimizer = make_optimizer(network, count_layers(network), config)
-    shelf = Shelf(datamodule.train_tokens, data.train, datamodule.tokenizer.pad_token_id, rank=0, world_size=1)
-    loader, clock, tally = TrainLoader(shelf, config), ReviewClock(), Tally(5)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda i: share_of_peak(i, len(loader), config.warmup))
+    reviews = TokenizedReviews(
+        datamodule.train_tokens, data.train, datamodule.tokenizer.pad_token_id, rank=0, world_size=1
+    )
+    loader, clock, tally = TrainLoader(reviews, config), ReviewClock(), Tally(5)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda i: warmup_linear(i, len(loader), config.warmup))
     for number, step in enumerate(loader):
         if number == steps:
             break
@@ -170,7 +173,7 @@ def trained_to_the_end(config: Config) -> str:
 
 
 def flops_of_a_position(config: Config, data: imdb.Data) -> float:
-    """Of one position of a text of max_length, forward and backward, as torch counts them."""
+    """Operations for one position of a text of max_length, forward and backward, as torch counts them."""
     from torch.utils.flop_counter import FlopCounterMode
 
     network, _ = load_pretrained(config, data.train.texts)

@@ -82,7 +82,7 @@ def main() -> None:
 
 
 def shortened(data: stocks.Data, config: Config, steps: int) -> stocks.Data:
-    """With as many training windows as make these steps, and few to validate."""
+    """The data with as many training windows as these steps take, and few to validate."""
 
     def first(windows: Windows, count: int) -> Windows:
         by_row = ("ends", "targets", "base_prices", "scales", "dates", "target_dates", "ticker_ids")
@@ -170,7 +170,7 @@ def textbook(config: Config, data: stocks.Data) -> list[float]:
 
 
 def training_flops(config: Config, features: int) -> float:
-    """Of one day of one window, forward and backward: three products for each weight of gates and heads."""
+    """Operations for one day of one window, forward and backward: three products for each weight of gates and heads."""
     widths = [features, *[config.hidden] * (config.layers - 1)]
     weights = sum(4 * config.hidden * (width + config.hidden) for width in widths) + config.hidden * config.horizon
     return 3 * 2 * weights

@@ -32,7 +32,7 @@ class Clock(Callback):
         self.moments.append(time.perf_counter())
 
     def seconds(self, warm_up: int) -> list[float]:
-        """Of each step after the first ones."""
+        """What each step took, the first ones left out."""
         after = self.moments[warm_up:]
         return [end - start for start, end in itertools.pairwise(after)]
 

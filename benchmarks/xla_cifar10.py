@@ -190,7 +190,7 @@ def measure(
 
 
 def training_flops(size: int) -> float:
-    """Of one picture, forward and backward, as torch counts them."""
+    """Operations for one picture, forward and backward, as torch counts them."""
     network = load_backbone("embedded", NAMES).network
     with FlopCounterMode(display=False) as counter:
         network.train()(torch.randn(8, 3, size, size)).sum().backward()

@@ -106,7 +106,7 @@ class Job:
 
 @dataclass
 class Bench:
-    """What runs where.
+    """Runs the benchmarks, and shows how they stand.
 
     Args:
         jobs: in the order in which they run, those of a package side by side.

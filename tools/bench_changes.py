@@ -65,7 +65,7 @@ def notes(old: Results, new: Results) -> list[str]:
 
 
 def differences(old: Measured, new: Measured) -> Iterator[str]:
-    """Of one benchmark."""
+    """How the circumstances of one benchmark differ."""
     if not same_command(old, new):
         yield f"options `{' '.join(old.options)}` -> `{' '.join(new.options)}`"
     if not old.versions or not new.versions:  # it did not come so far as to tell

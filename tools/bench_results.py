@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Row:
-    """A loop. Of its repeats, `rate` is the median, and half of them lie from `low` to `high`.
+    """The rate of a loop: the median of its repeats, half of which lie from `low` to `high`.
 
     Attributes:
         benchmark: the script that measured it.
@@ -56,7 +56,7 @@ class Row:
 
     @property
     def key(self) -> tuple[str, str, str, str]:
-        """What makes it the same row in another run."""
+        """What identifies the row in another run."""
         return self.project, self.case, self.loop, self.precision
 
     @property

@@ -58,7 +58,7 @@ class Project:
 
 @dataclass
 class Demo:
-    """What runs where.
+    """Runs the projects, and shows how they stand.
 
     Args:
         projects: in the order in which they run, those of a package side by side.

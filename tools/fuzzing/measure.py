@@ -1,4 +1,4 @@
-"""What an input takes and what it is: time, memory, and the size of its content once decoded."""
+"""The memory that reading an input takes, and the size of its content once decoded."""
 
 import ctypes
 import dataclasses

@@ -21,7 +21,7 @@ Task = tuple[str, int, int]
 
 
 def tasks_of(shares: Mapping[str, float], inputs: int) -> Iterator[Task]:
-    """So many inputs in all, divided among formats by their shares, in turns."""
+    """Divide a number of inputs among formats by their shares; the formats take turns."""
     whole = sum(shares.values())
     left = {name: max(1, round(inputs * share / whole)) for name, share in shares.items()}
     done = dict.fromkeys(left, 0)

@@ -38,7 +38,7 @@ AXES = 3 * (2 * STRIDE) ** 2
 
 @dataclass(frozen=True)
 class Case:
-    """What every framework is given of a network."""
+    """The weights, inputs and targets that every framework is given for a network."""
 
     weights: Arrays
     inputs: np.ndarray
@@ -53,7 +53,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a framework makes of it, in the same layout."""
+    """What a framework computes from a case, in the same layout."""
 
     network: str
     """The class that computed it."""
@@ -110,7 +110,7 @@ def _pictures(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _drawn(rng: np.random.Generator, *shape: int) -> np.ndarray:
-    """Weights that keep the size of what they are multiplied with."""
+    """Random weights, scaled so that outputs are about as large as inputs."""
     fan_in = np.prod(shape[1:]) if len(shape) in (2, 4) else shape[-1]
     return _normal(rng, *shape) / np.sqrt(fan_in, dtype=np.float32)
 
@@ -172,7 +172,7 @@ def _under(arrays: Arrays, prefix: str) -> Arrays:
 
 
 def class_name(network: object) -> str:
-    """Of a network: `package.module.Class`, also where the module is the script that runs."""
+    """`package.module.Class` of a network; of one that the running script defines, the script's name stands first."""
     module = type(network).__module__
     return f"{Path(sys.argv[0]).stem if module == '__main__' else module}.{type(network).__qualname__}"
 

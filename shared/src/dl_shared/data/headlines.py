@@ -47,7 +47,7 @@ class Headlines:
     repairs: tuple[str, ...] = ()
 
     def scored(self, scorer: Scorer, *, name: str) -> "ScoredHeadlines":
-        """With the score of each, from the cache where they were scored before.
+        """The same headlines with their scores, from the cache where they were scored before.
 
         Args:
             scorer: of titles.

@@ -138,7 +138,7 @@ def words(name: Any) -> str:
 
 
 def sentence(text: str) -> str:
-    """With a capital first letter; the others stay, unlike `str.capitalize` would have it."""
+    """The text with a capital first letter; unlike in `str.capitalize`, the other letters stay."""
     return text[:1].upper() + text[1:]
 
 

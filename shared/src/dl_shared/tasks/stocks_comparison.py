@@ -33,7 +33,7 @@ class Daily:
 
     @classmethod
     def of(cls, data: Data, forecasts: Float[np.ndarray, "windows horizon"]) -> "Daily":
-        """Of forecasts of the test part."""
+        """The daily errors of forecasts of the test part."""
         test = data.test
         scale = data.volatility()[:, None] * np.sqrt(np.arange(1, test.horizon + 1))
         errors = (np.abs(forecasts - test.targets) / scale).mean(axis=1)

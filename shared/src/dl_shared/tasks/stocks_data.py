@@ -48,7 +48,7 @@ class History:
 
     @cached_property
     def volatility(self) -> Float[np.ndarray, " days"]:
-        """Of one day's log return, as known on each day, see `recent_volatility`."""
+        """The deviation of one day's log return as known on each day, see `recent_volatility`."""
         return recent_volatility(self.frame["close"]).to_numpy()
 
     def latest(self, lookback: int, scaler: Scaler) -> Float32[np.ndarray, "1 lookback features"]:
@@ -119,7 +119,7 @@ class Data:
         )
 
     def volatility(self, part: str = "test") -> Float[np.ndarray, " windows"]:
-        """Of one day's log return, as known on the last day of each window of a part."""
+        """The deviation of one day's log return as known on the last day of each window of a part."""
         windows: Windows = getattr(self, part)
         found = np.empty(len(windows))
         for number, ticker in enumerate(windows.tickers):
