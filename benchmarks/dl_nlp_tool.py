@@ -2,13 +2,13 @@
 
     python benchmarks/dl_nlp_tool.py [--tasks NAME ...] [--model TASK=ID ...] [--answers N] [--requests N] [--threads N]
 
-`first` is the answer of a new process to its first question, libraries and model to be read. `median` and `95 of 100`
-are of a warm tool, over questions that differ; of tasks that write or draw also the time to the first piece. `anew` is
-the textbook way of a script or of a page without a cache: the libraries' own classes, loaded for each question (they
-are imported already). `pipeline` is transformers' or diffusers' own, loaded once. All of them read the same weights and
-write the same number of tokens. Memory is that of a new process, over `--requests` questions of all tasks in turn,
-short ones where a task writes or draws; the slope is that of a straight line through the second half. A task without a
-model is left out.
+`first` is how long a new process takes to answer its first question, with libraries and model still to be read.
+`median` and `95 of 100` are of a warm tool, over questions that differ; `piece` is the time to the first piece of a
+text, or to the first preview of a picture, if it has one. `anew` is the textbook way of a script, or of a page without a
+cache: the libraries' own classes, loaded for each question (the libraries are imported already). `pipeline` is that of
+transformers or diffusers, loaded once. All of them read the same weights and write the same number of tokens. Memory is
+that of a new process, over `--requests` questions of all tasks in turn, short ones where a task writes or draws; the
+slope is that of a straight line through the second half. A task without a model is left out.
 """
 
 import argparse
@@ -63,7 +63,7 @@ def request(task: names.Task, number: int, *, short: bool = False) -> requests.R
 
 
 def ask(tool: LocalTool, asked: requests.Request, model: str) -> tuple[float, float]:
-    """Seconds to the first piece of an answer, and to its end."""
+    """Seconds to the first piece or preview of an answer (0 without one), and to its end."""
     start, first = time.perf_counter(), 0.0
     for event in tool.answer(asked, model=model):
         if not first and isinstance(event, answers.Piece | answers.Preview):

@@ -2,8 +2,8 @@
 
     python tools/nlp_tour.py FOLDER
 
-The Python is that of dl-architectures' environment. Nobody's feedback is touched: the server keeps its own in a folder
-that is gone when it ends.
+The Python is that of dl-architectures' environment. The server keeps feedback in a temporary folder, so nobody's own is
+touched.
 """
 
 import argparse
