@@ -4,10 +4,10 @@
 
 `first` is how long a new process takes to answer its first question, with libraries and model still to be read.
 `median` and `95 of 100` are of a warm tool, over questions that differ; `piece` is the time to the first piece of a
-text, or to the first preview of a picture, if it has one. `anew` is the textbook way of a script, or of a page without a
-cache: the libraries' own classes, loaded for each question (the libraries are imported already). `pipeline` is that of
-transformers or diffusers, loaded once. All of them read the same weights and write the same number of tokens. Memory is
-that of a new process, over `--requests` questions of all tasks in turn, short ones where a task writes or draws; the
+text, or to the first preview of a picture, if it has one. `anew` is the textbook way of a script, or of a page without
+a cache: the libraries' own classes, loaded for each question (the libraries are imported already). `pipeline` is that
+of transformers or diffusers, loaded once. All of them read the same weights and write the same number of tokens. Memory
+is that of a new process, over `--requests` questions of all tasks in turn, short ones where a task writes or draws; the
 slope is that of a straight line through the second half. A task without a model is left out.
 """
 
