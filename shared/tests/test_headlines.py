@@ -163,6 +163,13 @@ def test_what_a_person_is_told_of_headlines_beside_prices(tmp_path):
         scored.notes({"S01": frames["S01"]})
 
 
+def test_the_last_evening_that_python_knows_is_told_in_the_year_after(tmp_path):
+    (tmp_path / "news.csv").write_text("title,date,stock\nup,9999-12-31 23:00,S00\n")
+    frame = pd.DataFrame(index=pd.bdate_range("2011-01-03", periods=5))
+    notes = read_headlines(tmp_path / "news.csv").scored(by_length, name="by length").notes({"S00": frame})
+    assert "to 10000-01-01: S00 1" in notes[0]
+
+
 def test_planted_news_are_worth_what_the_oracle_says():
     """Who knows the news beside the sample's state beats who knows that alone, where news do anything."""
     for news, worth in ((0.25, True), (0.0, False)):

@@ -130,7 +130,8 @@ def _sequences(rows: int) -> Callable[[Path], Any]:
 
 
 def _read_sequences(path: Path, seed: str) -> Any:
-    return drop_repeats(read_sequences(path))
+    found = read_sequences(path)
+    return found, drop_repeats(found)
 
 
 FORMATS = [

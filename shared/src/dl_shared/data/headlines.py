@@ -106,7 +106,8 @@ class ScoredHeadlines:
             )
         own = self.table.loc[self.table["ticker"].isin(list(told)), "known"]
         listed = ", ".join(f"{ticker} {count:,}" for ticker, count in told.items() if count)
-        notes = [*self.repairs, f"headlines from {own.min().date()} to {own.max().date()}: {listed}"]
+        first, last = (np.datetime_as_string(day.to_numpy(), unit="D") for day in (own.min(), own.max()))
+        notes = [*self.repairs, f"headlines from {first} to {last}: {listed}"]
         if silent := [ticker for ticker, count in told.items() if not count]:
             notes.append(f"no headlines about {few(silent, SHOWN)}: to the model, days without news")
         days = pd.DatetimeIndex(np.unique(np.concatenate([frame.index.to_numpy() for frame in frames.values()])))
