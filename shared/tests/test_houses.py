@@ -34,6 +34,15 @@ def test_a_file_whose_line_ends_are_lost(table, tmp_path):
         read_houses(path)
 
 
+def test_a_first_row_that_goes_on_and_on(table, tmp_path):
+    """Its cells would be as many levels of an index."""
+    path = written(table, tmp_path)
+    header, first, *others = path.read_text().splitlines()
+    path.write_text("\n".join([header, first + ",0" * 100_000, *others]))
+    with pytest.raises(InputError, match=r"100,\d\d\d columns in its first lines"):
+        read_houses(path)
+
+
 def test_one_long_cell_is_not_paid_for_by_all_the_others(table, tmp_path):
     table.loc[3, "Neighborhood"] = "x" * 20_000
     houses = read_houses(written(table, tmp_path))

@@ -254,11 +254,12 @@ def test_a_pickle_takes_no_memory_at_its_word(tmp_path, parts):
     """A number of its memo decides how long that is; a list that holds another ten times over can be ten lists deep."""
     batch = layouts.write_python(tmp_path, parts) / "data_batch_1"
     memo = b"\x80\x02]r\xff\xff\xff\x00."  # an empty list, remembered under the number 16,777,215
+    long = b"\x80\x05\x96" + (1 << 28).to_bytes(8, "little") + b"short."  # a bytearray that is not there
     row = [0]
     for _ in range(12):
         row = [row] * 10
     nested = pickle.dumps({b"data": np.zeros((1, 3072), np.uint8), b"labels": row}, protocol=2)
-    for raw in (memo, nested):
+    for raw in (memo, long, nested):
         batch.write_bytes(raw)
         tracemalloc.start()
         refused(tmp_path, "data_batch_1")

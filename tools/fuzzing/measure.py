@@ -1,14 +1,15 @@
 """The memory that reading an input takes, and the size of its content once decoded."""
 
+import contextlib
 import ctypes
 import dataclasses
 import io
+import pickletools
 import resource
 import sys
 import warnings
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ RESERVED = 2 << 30
 """Bytes of addresses that may be reserved beside, most of them never used: threads and allocators ask for much."""
 CELL = 64
 """Bytes of a cell of a table as a string of Python's, without its letters."""
+OBJECT = 200
+"""Bytes of a list or a dictionary in a pickle, which makes one of a single byte."""
 LARGEST = 1 << 30
 
 _give_back = getattr(ctypes.CDLL(None), "malloc_trim", None)
@@ -62,7 +65,7 @@ class Memory:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-@contextmanager
+@contextlib.contextmanager
 def bounded(decoded: int) -> Iterator[None]:
     """Within, memory far beyond what is allowed cannot even be asked for."""
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
@@ -82,9 +85,20 @@ def decoded_size(files: Files) -> int:
 def _decoded(name: str, raw: bytes) -> int:
     if raw[:2] == b"\x1f\x8b":
         return len(raw) + _decompressed(raw)
+    if "_batch" in name:
+        return len(raw) + OBJECT * _operations(raw)
     if name.endswith((".csv", ".txt")):
         return len(raw) + CELL * sum(map(raw.count, (b",", b"\n", b" ")))
     return len(raw) + _pixels(raw)
+
+
+def _operations(raw: bytes) -> int:
+    """Of a pickle, up to where it is damaged."""
+    count = 0
+    with contextlib.suppress(Exception):  # whatever a damaged one makes of it
+        for _ in pickletools.genops(raw):
+            count += 1
+    return count
 
 
 def _decompressed(raw: bytes) -> int:

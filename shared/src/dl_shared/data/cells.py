@@ -27,10 +27,11 @@ def read_cells(path: Path, *, needed: str, **options: Any) -> pd.DataFrame:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", pd.errors.ParserWarning)  # of lines that end in a comma
             options = {"dtype": str, "keep_default_na": False, "encoding": "utf-8-sig", **options}
-            # A file without line ends is all header, on whose repeated names pandas spends the square of their number.
-            whole_line: dict[str, Any] = {"header": None, "nrows": 1, "sep": "\x01", "quoting": csv.QUOTE_NONE}
-            first = pd.read_csv(path, **whole_line, **options).to_numpy().ravel()
-            commas = sum(cell.count(",") for cell in first if isinstance(cell, str))
+            # On repeated names of columns pandas spends the square of their number; a first row that is longer than the
+            # header makes an index of as many levels.
+            whole_lines: dict[str, Any] = {"header": None, "nrows": 2, "sep": "\x01", "quoting": csv.QUOTE_NONE}
+            first = pd.read_csv(path, **whole_lines, **options).to_numpy().ravel()
+            commas = max((cell.count(",") for cell in first if isinstance(cell, str)), default=0)
             table = pd.read_csv(path, **options) if commas < MAX_COLUMNS else None
     except FileNotFoundError:
         raise InputError(f"{path} does not exist; {needed}") from None
@@ -43,5 +44,5 @@ def read_cells(path: Path, *, needed: str, **options: Any) -> pd.DataFrame:
     except Exception as error:  # pandas' own, and those of each kind of compression where a file is damaged
         raise InputError(f"{path} is no CSV table: {error}; {needed}") from None
     if table is None:
-        raise InputError(f"{path} has {commas + 1:,} columns in its first line; {needed}")
+        raise InputError(f"{path} has {commas + 1:,} columns in its first lines; {needed}")
     return table

@@ -197,8 +197,13 @@ class _PlainUnpickler(pickle._Unpickler):
     """Finds stand-ins for what a pickled NumPy array names, and nothing else.
 
     It is the one written in Python: that in C takes gigabytes for a memo whose number is large, at the word of a file.
+    So would both for a long bytearray, before they read it; bytes do as well.
     """
 
+    dispatch = {  # noqa: RUF012
+        **pickle._Unpickler.dispatch,  # type: ignore[attr-defined]
+        pickle.BYTEARRAY8[0]: pickle._Unpickler.load_binbytes8,  # type: ignore[attr-defined]
+    }
     ADMITTED = {  # noqa: RUF012
         "multiarray._reconstruct": lambda *_: _Array(),
         "multiarray.scalar": _scalar,
