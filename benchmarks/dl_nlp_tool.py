@@ -6,9 +6,11 @@
 `median` and `95 of 100` are of a warm tool, over questions that differ; `piece` is the time to the first piece of a
 text, or to the first preview of a picture, if it has one. `anew` is the textbook way of a script, or of a page without
 a cache: the libraries' own classes, loaded for each question (the libraries are imported already). `pipeline` is that
-of transformers or diffusers, loaded once. All of them read the same weights and write the same number of tokens. Memory
-is that of a new process, over `--requests` questions of all tasks in turn, short ones where a task writes or draws; the
-slope is that of a straight line through the second half. A task without a model is left out.
+of transformers or diffusers, loaded once. All of them read the same weights and write the same number of tokens. `of
+peak` is the share of a large matrix product's speed that the median makes use of, which is little, as small networks
+wait for Python and for memory; what a thread of its own computes, as that of a picture does, is not counted. Memory is that of a new process, over `--requests` questions of all tasks
+in turn, short ones where a task writes or draws; the slope is that of a straight line through the second half. A task
+without a model is left out.
 """
 
 import argparse
@@ -94,6 +96,15 @@ def warm(tool: LocalTool, task: names.Task, model: str, count: int) -> tuple[lis
     ask(tool, request(task, 0), model)
     found = [ask(tool, request(task, number), model) for number in range(1, count + 1)]
     return [first for first, _ in found], [whole for _, whole in found]
+
+
+def operations(tool: LocalTool, task: names.Task, model: str) -> int:
+    """On floating-point numbers, for one answer, by PyTorch in this thread; 0 for a method without a network."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter:
+        ask(tool, request(task, 1), model)
+    return counter.get_total_flops()
 
 
 def textbook(task: names.Task, folder: Path) -> Callable[[], Ask] | None:
@@ -187,11 +198,12 @@ def slope(values: list[float]) -> float:
     return statistics.linear_regression(range(len(values)), values).slope
 
 
-def rows(tool: LocalTool, chosen: dict[names.Task, Model], most: int) -> Iterator[str]:
-    """The table, a line for each task."""
+def rows(tool: LocalTool, chosen: dict[names.Task, Model], most: int, peak: float) -> Iterator[str]:
+    """The table, a line for each task; `peak` is that of the machine, in operations per second."""
     from dl_architectures.nlp.catalogue import FOLDERS
 
-    yield f"{'':12}{'first':>10}{'piece':>10}{'median':>10}{'95 of 100':>11}{'anew':>10}{'pipeline':>10}  milliseconds"
+    heads = f"{'first':>10}{'piece':>10}{'median':>10}{'95 of 100':>11}{'anew':>10}{'pipeline':>10}{'of peak':>9}"
+    yield f"{'':12}{heads}  milliseconds"
     for task, model in chosen.items():
         cold = in_new_process(first_answer, task, model.id)
         count = max(2, most // 10) if task in ("generate", "chat", "image") else most
@@ -205,11 +217,14 @@ def rows(tool: LocalTool, chosen: dict[names.Task, Model], most: int) -> Iterato
             f"{'-' if seconds is None else f'{1000 * seconds:,.1f}':>{width}}"
             for seconds, width in zip(times, (10, 10, 10, 11, 10, 10), strict=True)
         )
+        share = operations(tool, task, model.id) / statistics.median(whole) / peak or None
+        cells += f"{'-' if share is None else f'{share:.1%}':>9}"
         yield f"{task:12}{cells}  {count} answers, {model.title}"
         kinds = {"ours, warm": "ours", "anew": "textbook", "pipeline": "other"}
         for way, times_of_way in ({"ours, warm": whole} | others).items():
             rates = [1 / seconds for seconds in times_of_way]
-            add_row("dl-nlp-tool", way, kinds[way], rates, "answers/s", case=task)
+            of_peak = share if way == "ours, warm" else None
+            add_row("dl-nlp-tool", way, kinds[way], rates, "answers/s", case=task, of_peak=of_peak)
 
 
 def main() -> None:
@@ -235,8 +250,11 @@ def main() -> None:
     if not chosen:
         return
     print(f"threads: {arguments.threads}; torch {version('torch')}; {TOKENS} tokens a text, {STEPS} steps a picture")
-    add_machine("cpu", arguments.threads, ["torch", "transformers"], {})
-    for line in rows(tool, chosen, arguments.answers):
+    from torch_peak import matrix_peak
+
+    peak = matrix_peak("fp32")
+    add_machine("cpu", arguments.threads, ["torch", "transformers"], {"fp32": peak})
+    for line in rows(tool, chosen, arguments.answers, peak):
         print(line, flush=True)
     held = in_new_process(memory, {task: model.id for task, model in chosen.items()}, arguments.requests)
     half = len(held) // 2
