@@ -8,9 +8,9 @@ text, or to the first preview of a picture, if it has one. `anew` is the textboo
 a cache: the libraries' own classes, loaded for each question (the libraries are imported already). `pipeline` is that
 of transformers or diffusers, loaded once. All of them read the same weights and write the same number of tokens. `of
 peak` is the share of a large matrix product's speed that the median makes use of, which is little, as small networks
-wait for Python and for memory; what a thread of its own computes, as that of a picture does, is not counted. Memory is that of a new process, over `--requests` questions of all tasks
-in turn, short ones where a task writes or draws; the slope is that of a straight line through the second half. A task
-without a model is left out.
+wait for Python and for memory; what a thread of its own computes, as that of a picture does, is not counted. Memory is
+that of a new process, over `--requests` questions of all tasks in turn, short ones where a task writes or draws; the
+slope is that of a straight line through the second half. A task without a model is left out.
 """
 
 import argparse
