@@ -16,7 +16,7 @@ from transformers import BertConfig, BertModel
 from dl_shared.runs import read_summary
 from dl_shared.sample.reviews import make_reviews
 from dl_shared.tasks.imdb_comparison import difference_in_f1
-from dl_shared.testing import help_without_frameworks, refused, write_reviews
+from dl_shared.testing import answered, help_without_frameworks, refused, write_reviews
 from lightning_projects.imdb import model
 from lightning_projects.imdb.cli import main
 from lightning_projects.imdb.compare import variants
@@ -35,12 +35,6 @@ ONE_EPOCH = [*SMALL_FLAGS, "--epochs", "1"]
 def finished(few_reviews, tiny_bert, tmp_path_factory):
     config = Config(data=str(few_reviews), model=str(tiny_bert), **SMALL | {"learning_rate": 5e-3})
     return train(config, runs_dir=tmp_path_factory.mktemp("runs"))
-
-
-def answered(capsys, *arguments):
-    """The JSON object that the script answers."""
-    assert main([*(str(argument) for argument in arguments), "--json"]) == 0
-    return json.loads(capsys.readouterr().out)
 
 
 @pytest.mark.parametrize("verb", ["train", "attention", "compare"])
@@ -122,7 +116,7 @@ def test_a_review_of_markup_alone_and_one_of_100_000_letters_are_learned_from(ca
     texts, labels = reviews()
     file = write_reviews(tmp_path / "odd.csv", ["<br />", "dull " * 20000, *texts[2:]], labels)
     given = ["--data", file, "--model", tiny_bert, *ONE_EPOCH, "--runs-dir", tmp_path]
-    assert 0 <= answered(capsys, "train", *given)["test"]["f1"] <= 1
+    assert 0 <= answered(capsys, main, "train", *given)["test"]["f1"] <= 1
 
 
 @pytest.mark.parametrize("damage", ["config.json", "model.safetensors", "tokenizer.json"])
@@ -174,7 +168,7 @@ def test_predict_gives_a_row_for_each_review_in_order(capsys, tmp_path, finished
     file = tmp_path / "review.txt"
     file.write_text("the cast was superb\n" + "and the plot was dull " * 50)
     type_in(monkeypatch, b"everyone found the music great\n\nthe plot was <br /> awful\n")
-    answer = answered(capsys, "predict", "--run", finished, "the plot was dull", "-", "--files", file)
+    answer = answered(capsys, main, "predict", "--run", finished, "the plot was dull", "-", "--files", file)
     names = [row["review"] for row in answer["rows"]]
     assert names == ["the plot was dull", "everyone found the music great", "the plot was <br /> awful", str(file)]
     assert [row["unread"] > 0 for row in answer["rows"]] == [False, False, False, True]
@@ -210,7 +204,7 @@ def test_reviews_that_cannot_be_judged(capsys, tmp_path, finished, monkeypatch, 
 
 
 def test_the_test_predictions_come_back_from_the_checkpoint(capsys, finished, few_reviews):
-    scores = answered(capsys, "evaluate", "--run", finished, "--data", few_reviews)
+    scores = answered(capsys, main, "evaluate", "--run", finished, "--data", few_reviews)
     assert scores["test"]["f1"] == read_summary(finished)["metrics"]["test"]["f1"]
     assert scores["baseline"]["f1"] == read_summary(finished)["metrics"]["baseline"]["f1"]
     assert list((finished / "evaluations").iterdir())
@@ -219,7 +213,7 @@ def test_the_test_predictions_come_back_from_the_checkpoint(capsys, finished, fe
 def test_attention_writes_a_page_for_each_review_and_says_whether_it_decides(capsys, tmp_path, finished):
     texts = ["the plot was dull </script><script>alert(1)</script>", "the cast was superb " * 40]
     given = ["--run", finished, "--text", *texts, "--index", "3", "--reviews", "6", "--output", tmp_path]
-    rows = answered(capsys, "attention", *given)["rows"]
+    rows = answered(capsys, main, "attention", *given)["rows"]
     assert [row["review"] for row in rows] == ["text 1", "text 2", "test review 3"]
     assert rows[1]["tokens"] == SMALL["max_length"]
     assert rows[2]["label"] in ("positive", "negative")
@@ -237,7 +231,7 @@ def test_attention_writes_a_page_for_each_review_and_says_whether_it_decides(cap
 
 def test_attention_of_more_tokens_than_in_training_without_a_test(capsys, tmp_path, finished):
     given = ["--run", finished, "--text", "the cast was superb " * 40, "--max-length", "64", "--reviews", "0"]
-    (row,) = answered(capsys, "attention", *given, "--output", tmp_path)["rows"]
+    (row,) = answered(capsys, main, "attention", *given, "--output", tmp_path)["rows"]
     assert row["tokens"] == 64
     assert "No deletion test" in (tmp_path / "text-1.html").read_text()
     assert not (tmp_path / "deletions.json").exists()
@@ -260,7 +254,7 @@ def test_what_cannot_be_attended_to(capsys, finished, arguments, message):
 def test_compare_trains_each_and_tells_what_preprocessing_is_worth(capsys, tmp_path, few_reviews, tiny_bert):
     given = ["--data", few_reviews, "--model", tiny_bert, "--preprocessings", "none", "lemmatise"]
     places = ["--output", tmp_path / "out", "--runs-dir", tmp_path]
-    rows = answered(capsys, "compare", *given, *ONE_EPOCH, *places)["rows"]
+    rows = answered(capsys, main, "compare", *given, *ONE_EPOCH, *places)["rows"]
     assert [row["variant"] for row in rows] == ["none", "lemmatise"]
     assert rows[0]["gain"] == rows[0]["baseline_gain"] == 0
     assert all(row["gain_ci"][0] <= row["gain"] <= row["gain_ci"][1] for row in rows)
@@ -303,7 +297,7 @@ def test_a_difference_in_f1_by_hand():
 
 def test_tune_tries_options_and_says_which_were_best(capsys, tmp_path, few_reviews, tiny_bert):
     given = ["--data", few_reviews, "--model", tiny_bert, "--trials", "1", "--runs-dir", tmp_path, *ONE_EPOCH]
-    found = answered(capsys, "tune", *given)
+    found = answered(capsys, main, "tune", *given)
     assert found["trials"] == {"complete": 1}
     assert 0.6 <= found["best"]["layer_decay"] <= 1.0
     assert 0 <= found["best_value"] <= 1

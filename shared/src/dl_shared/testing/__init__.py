@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import shutil
 import subprocess
 import sys
@@ -39,6 +40,12 @@ def refused(capsys: Any, main: Callable[[Sequence[str]], int], *arguments: objec
     assert line.startswith("error: ")
     assert "Traceback" not in captured.err
     return line
+
+
+def answered(capsys: Any, main: Callable[[Sequence[str]], int], *arguments: object) -> dict[str, Any]:
+    """The JSON object that a script answers with `--json`; arguments as those of `refused`."""
+    assert main([*map(str, arguments), "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
 
 
 def help_without_frameworks(module: str, *verbs: str) -> str:
