@@ -13,7 +13,7 @@ from dl_shared.data.reviews import Reviews
 from dl_shared.data.tokens import Tokens
 from dl_shared.errors import InputError
 from lightning_projects.imdb.config import Config
-from lightning_projects.imdb.data import EvaluationLoader, ImdbData, Shelf, TrainLoader, load_reviews
+from lightning_projects.imdb.data import EvaluationLoader, ImdbData, TokenizedReviews, TrainLoader, load_reviews
 from lightning_projects.imdb.model import load_pretrained
 from lightning_projects.imdb.words import preprocess
 
@@ -23,10 +23,10 @@ CONFIG = Config(data="sample", **SMALL)
 LENGTHS = np.random.default_rng(0).integers(1, 24, 105)
 
 
-def shelf(rank=0, world_size=1):
+def tokenized(rank=0, world_size=1):
     """Reviews whose tokens are all their own number."""
     tokens = Tokens.of([[number + 1] * length for number, length in enumerate(LENGTHS)])
-    return Shelf(tokens, Reviews([""] * 105, np.arange(105) % 2), 0, rank=rank, world_size=world_size)
+    return TokenizedReviews(tokens, Reviews([""] * 105, np.arange(105) % 2), 0, rank=rank, world_size=world_size)
 
 
 def numbers(part):
@@ -39,7 +39,7 @@ def shown(steps):
 
 
 def test_an_epoch_has_every_review_once_and_the_next_one_another_order():
-    loader = TrainLoader(shelf(), CONFIG)
+    loader = TrainLoader(tokenized(), CONFIG)
     first, second = shown(loader), shown(loader)
     assert len(first) == len(loader) == 7
     assert sorted(number for step in first for part in step for number in part) == list(range(105))
@@ -48,7 +48,7 @@ def test_an_epoch_has_every_review_once_and_the_next_one_another_order():
 
 
 def test_parts_are_padded_to_their_longest_review_which_is_about_as_long_as_the_others():
-    steps = list(TrainLoader(shelf(), CONFIG))
+    steps = list(TrainLoader(tokenized(), CONFIG))
     for step in steps:
         for part in step.parts:
             assert part.mask.sum(1).max() == part.input_ids.shape[1]
@@ -60,7 +60,7 @@ def test_parts_are_padded_to_their_longest_review_which_is_about_as_long_as_the_
 
 
 def test_padded_batches_are_all_of_one_length():
-    loader = TrainLoader(shelf(), Config(data="sample", **SMALL, batches="padded"))
+    loader = TrainLoader(tokenized(), Config(data="sample", **SMALL, batches="padded"))
     assert {part.input_ids.shape[1] for step in loader for part in step.parts} == {24}
 
 
@@ -70,7 +70,7 @@ def test_a_loader_goes_on_after_the_steps_it_had_handed_out(taken):
         while True:
             yield from loader
 
-    loaders = [TrainLoader(shelf(), CONFIG) for _ in range(3)]
+    loaders = [TrainLoader(tokenized(), CONFIG) for _ in range(3)]
     whole, before, after = map(steps, loaders)
     for _ in range(taken):
         next(whole), next(before)
@@ -80,8 +80,8 @@ def test_a_loader_goes_on_after_the_steps_it_had_handed_out(taken):
 
 @pytest.mark.parametrize("world_size", [2, 3])
 def test_processes_share_each_part_and_make_as_many_steps(world_size):
-    whole = shown(TrainLoader(shelf(), CONFIG))
-    loaders = [TrainLoader(shelf(rank, world_size), CONFIG) for rank in range(world_size)]
+    whole = shown(TrainLoader(tokenized(), CONFIG))
+    loaders = [TrainLoader(tokenized(rank, world_size), CONFIG) for rank in range(world_size)]
     for expected, *shares in zip(whole, *loaders, strict=True):
         for number, part in enumerate(expected):
             own = [step.parts[number] for step in shares]
@@ -92,7 +92,7 @@ def test_processes_share_each_part_and_make_as_many_steps(world_size):
 
 @pytest.mark.parametrize("world_size", [1, 2, 3])
 def test_all_reviews_are_validated_in_equally_many_batches_by_each_process(world_size):
-    seen = [list(EvaluationLoader(shelf(rank, world_size), 52)) for rank in range(world_size)]
+    seen = [list(EvaluationLoader(tokenized(rank, world_size), 52)) for rank in range(world_size)]
     assert {len(batches) for batches in seen} == {3}
     assert sorted(number for batches in seen for part in batches for number in numbers(part)) == list(range(105))
 

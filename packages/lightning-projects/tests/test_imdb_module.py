@@ -20,12 +20,13 @@ from transformers import (
 )
 
 from dl_shared.data.text_models import depth
+from dl_shared.schedules import warmup_linear
 from lightning_projects.fitting import make_trainer
 from lightning_projects.imdb.config import Config
-from lightning_projects.imdb.data import ImdbData, Shelf, TrainLoader, load_reviews
+from lightning_projects.imdb.data import ImdbData, TokenizedReviews, TrainLoader, load_reviews
 from lightning_projects.imdb.model import load_pretrained
 from lightning_projects.imdb.module import Classifier, batch_sums
-from lightning_projects.imdb.optimizer import make_optimizer, parameter_groups, share_of_peak
+from lightning_projects.imdb.optimizer import make_optimizer, parameter_groups
 from lightning_projects.imdb.train import make_module
 
 few_reviews, tiny_bert = imdb_tools.few_reviews, imdb_tools.tiny_bert
@@ -57,7 +58,7 @@ def by_hand(config):
     datamodule = ImdbData(config, data, tokenizer)
     whole = dataclasses.replace(config, accumulate=1)
     loader = TrainLoader(
-        Shelf(datamodule.train_tokens, data.train, tokenizer.pad_token_id, rank=0, world_size=1), whole
+        TokenizedReviews(datamodule.train_tokens, data.train, tokenizer.pad_token_id, rank=0, world_size=1), whole
     )
     optimizer = make_optimizer(network, 2, config)
     total, step = config.epochs * len(loader), 0
@@ -66,7 +67,7 @@ def by_hand(config):
     for _ in range(config.epochs):
         for batch in loader:
             for group, peak in zip(optimizer.param_groups, peaks, strict=True):
-                group["lr"] = peak * share_of_peak(step, total, config.warmup)
+                group["lr"] = peak * warmup_linear(step, total, config.warmup)
             (part,) = batch.parts
             loss = F.cross_entropy(network(part.input_ids, attention_mask=part.mask.long()).logits, part.labels)
             optimizer.zero_grad()
@@ -156,12 +157,6 @@ def test_every_family_has_its_layers_found_and_a_gradient_for_every_parameter(fa
     assert found == {0, 1, 2, 3, 4}
     network(torch.tensor([[2, 3, 4]])).logits.square().sum().backward()
     assert all(param.grad is not None for param in network.parameters())
-
-
-def test_the_learning_rate_rises_and_falls_by_hand():
-    rates = [share_of_peak(step, 10, 0.4) for step in range(10)]
-    assert rates == pytest.approx([1 / 4, 2 / 4, 3 / 4, 1, 6 / 7, 5 / 7, 4 / 7, 3 / 7, 2 / 7, 1 / 7])
-    assert share_of_peak(0, 10, 0.0) == pytest.approx(10 / 11)
 
 
 def test_figures_by_hand():

@@ -2,7 +2,7 @@
 
 import shutil
 import signal
-from dataclasses import asdict
+from dataclasses import replace
 
 import imdb_tools
 import numpy as np
@@ -15,7 +15,7 @@ from dl_shared.data.backbones import embedded_folder
 from dl_shared.runs import find_run, read_history, read_summary
 from dl_shared.testing.kills import KILLS, survive
 from lightning_projects.imdb.cli import main
-from lightning_projects.imdb.config import PRESETS, Config
+from lightning_projects.imdb.config import PRESETS
 from lightning_projects.imdb.train import train
 
 few_reviews, tiny_bert = imdb_tools.few_reviews, imdb_tools.tiny_bert
@@ -113,6 +113,5 @@ def test_killed_as_one_process_and_resumed_as_two_it_ends_nearly_the_same(few_re
 @pytest.mark.slow
 @pytest.mark.skipif(embedded_folder() is None, reason="the extra `embedded` is not installed")
 def test_the_quick_preset_closes_the_gap_on_sample_data(tmp_path):
-    options = asdict(PRESETS["quick"]) | {"data": "sample"}
-    summary = read_summary(train(Config(**options), runs_dir=tmp_path))
-    assert summary["metrics"]["gap_closed"] >= 0.9
+    run = train(replace(PRESETS["quick"], data="sample"), runs_dir=tmp_path)
+    assert read_summary(run)["metrics"]["gap_closed"] >= 0.9

@@ -8,10 +8,10 @@ import pytest
 import torch
 from stocks_tools import small, write_prices
 
-from dl_shared.data.lookahead import change_future
 from dl_shared.tasks import stocks
 from dl_shared.tasks.stocks import load_data
 from dl_shared.tasks.stocks_forecast import last_quantiles, predict
+from dl_shared.testing.leaks import with_other_future
 from lightning_projects.fitting import make_trainer
 from lightning_projects.stocks.data import StocksData
 from lightning_projects.stocks.train import Predictor, make_module
@@ -46,23 +46,19 @@ def quantiles_of(data, predictor, outputs):
 
 
 @pytest.mark.leak
-def test_changing_the_future_moves_no_forecast_made_before_it(folder, fitted, tmp_path):
+def test_changing_the_future_moves_no_forecast_made_before_it(folder, fitted):
     """Through features, scaler, windows, network, calibration and tracking: all but the files is the run's own code."""
     data, predictor, outputs = fitted
-    day = int(np.searchsorted(data.histories["S00"].dates, data.test.dates[len(data.test) // 6]))
-    last_known = pd.Timestamp(data.histories["S00"].dates[day])
-    for file in folder.glob("*.csv"):
-        frame = pd.read_csv(file, index_col="Date", parse_dates=True)
-        changed = change_future(frame, int(frame.index.get_loc(last_known)))
-        changed.to_csv(tmp_path / file.name)
-    after = load_data(small(tmp_path), scaler=outputs.scaler, cuts=data.cuts)
+    last_known = data.test.dates[len(data.test) // 6]
+    other = with_other_future(folder, last_known)
+    after = load_data(small(other), scaler=outputs.scaler, cuts=data.cuts)
     before, now = quantiles_of(data, predictor, outputs), quantiles_of(after, predictor, outputs)
     np.testing.assert_array_equal(data.test.dates, after.test.dates)
-    known = data.test.dates <= np.datetime64(last_known, "D")
+    known = data.test.dates <= last_known
     assert 50 < known.sum() < len(known) - 50
     np.testing.assert_array_equal(before[known], now[known])
     assert np.abs(before[~known] - now[~known]).max() > 1e-4, "the later ones do use what was changed"
-    again = load_data(small(tmp_path))
+    again = load_data(small(other))
     np.testing.assert_array_equal(again.scaler.mean, data.scaler.mean)
     np.testing.assert_array_equal(again.target_scale, data.target_scale)
 

@@ -133,13 +133,6 @@ def test_the_scores_of_ragged_batches_are_those_of_all():
     torch.testing.assert_close(scores["skill"], 1 - (outputs - targets).abs().sum() / targets.abs().sum())
 
 
-def test_the_schedule_by_hand():
-    module = Regressor(tiny(warmup=0.1), network(), total_steps=100)
-    shares = [module.share_of_peak(step) for step in (0, 9, 10, 55, 100)]
-    assert shares == pytest.approx([1 / 11, 10 / 11, 1, 0.5, 0], abs=1e-9)
-    assert Regressor(tiny(warmup=0.0), network(), total_steps=1).share_of_peak(0) == 1
-
-
 def test_gradients_are_clipped_by_their_norm_together():
     module = Regressor(tiny(clip=0.5), filled(network()), 10)
     F.mse_loss(module(torch.randn(5, 7, 3)), 100 * torch.ones(5, 7, 4)).backward()

@@ -111,7 +111,7 @@ def test_in_bfloat16_it_learns_what_it_learns_in_float32(folder, tmp_path):
 
 
 def test_patience_ends_the_run_early_and_the_best_epoch_is_tested(folder, tmp_path):
-    """With a learning rate of next to nothing, no epoch is better than the first by much."""
+    """At so high a learning rate, an early epoch is the best."""
     config = small(folder, epochs=9, patience=2, learning_rate=0.3, warmup=0.0)
     run = train(config, runs_dir=tmp_path)
     rows = [row for row in read_history(run) if row["split"] == "validation"]

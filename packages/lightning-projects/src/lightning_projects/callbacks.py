@@ -1,8 +1,8 @@
-"""What the Trainer is asked to do for the run directory: the log, the checkpoint to go on from, a graceful stop."""
+"""Callbacks of every training: the run's log, the checkpoint to resume from, a graceful stop, and progress."""
 
 import math
 import time
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from typing import Any
 
 import pytorch_lightning as pl
@@ -21,10 +21,10 @@ class StoppedError(Exception):
 
 
 class RunKeeper(Checkpoint):
-    """Writes the rows of metrics.jsonl, and the checkpoint from which training goes on exactly where it was.
+    """Writes the rows of metrics.jsonl, and the checkpoint from which training resumes exactly where it was.
 
     Metrics named `train/NAME` and `validation/NAME` become rows of the splits `train` and `validation`. As a
-    `Checkpoint`, it is called after all other callbacks, so that its checkpoints hold what those have done.
+    `Checkpoint`, it is called after all other callbacks, so that its checkpoints hold their latest state.
 
     Args:
         run: to log to, and to stop with.
@@ -37,7 +37,7 @@ class RunKeeper(Checkpoint):
         self.train_seconds = 0.0
         """Since the run was started, without the time between a stop and its resumption."""
         self.aside_seconds = 0.0
-        """Of these, in validation and in writing checkpoints."""
+        """The part of these that validation and writing checkpoints took."""
         self.clock = self.saved = self.aside_since = 0.0
         self.loader: Any = None
         self.place: dict[str, int] | None = None
@@ -124,7 +124,8 @@ class PlainProgress(ProgressBar):
     def __init__(self) -> None:
         super().__init__()
         self.enabled = True
-        self.context: AbstractContextManager[Progress] | None = None
+        self.open = ExitStack()
+        self.lines: Progress | None = None
 
     def disable(self) -> None:
         self.enabled = False
@@ -136,14 +137,16 @@ class PlainProgress(ProgressBar):
         if self.enabled:
             total = int(trainer.estimated_stepping_batches)
             label = f"{trainer.max_epochs} epochs"
-            self.context = progress(total, label, unit="steps", done=trainer.global_step)
-            self.bar = self.context.__enter__()
+            self.lines = self.open.enter_context(progress(total, label, unit="steps", done=trainer.global_step))
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if self.context is not None:
-            self.bar.advance(1)
+        if self.lines is not None:
+            self.lines.advance(1)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.open.close()
 
 
 def progress_bar() -> ProgressBar:

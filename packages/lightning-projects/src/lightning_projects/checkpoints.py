@@ -1,24 +1,25 @@
-"""Checkpoints that are whole or not there, hold tensors and plain values only, and outlive one that is damaged.
+"""Checkpoints are written whole or not at all, and hold tensors and plain values only.
 
-`best.ckpt` is `ModelCheckpoint`'s. Where training stands is kept in `last/step=N.ckpt`, the two newest of them: should
-the newest turn out damaged, the one before is gone on from, and costs a little work.
+`ModelCheckpoint` writes `best.ckpt`. The state of training is in `last/step=N.ckpt`, of which the two newest are kept:
+if the newest is damaged, training goes on from the one before, and a little work is lost.
 """
 
 import io
-import pickle
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
+from torch import nn
 
 from dl_shared.errors import InputError
 from dl_shared.files import atomic_path
 from dl_shared.progress import say
 
+BEST = "best"
 KEPT = 2
 
 
@@ -80,6 +81,29 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     return checkpoint
 
 
+def load_best(run: Path) -> dict[str, Any]:
+    """The checkpoint of a run's best epoch; see `load_checkpoint`.
+
+    Raises:
+        InputError: if there is none yet, or it is damaged.
+    """
+    path = run / "checkpoints" / f"{BEST}.ckpt"
+    if not path.exists():
+        raise InputError(f"{run} has no checkpoint yet; it writes the first after one epoch")
+    return load_checkpoint(path)
+
+
+def fill_in(network: nn.Module, checkpoint: Mapping[str, Any]) -> None:
+    """Give a network the weights that the best checkpoint holds of it, as the attribute `network` of its module.
+
+    Raises:
+        InputError: if they are of another network.
+    """
+    weights = {name.removeprefix("network."): tensor for name, tensor in checkpoint["state_dict"].items()}
+    with explaining_damage(Path(f"{BEST}.ckpt")):
+        network.load_state_dict(weights)
+
+
 @contextmanager
 def explaining_damage(path: Path) -> Iterator[None]:
     """What torch says of a file cut short or changed, or of another model's weights, in one line.
@@ -89,7 +113,7 @@ def explaining_damage(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (EOFError, KeyError, TypeError, ValueError, RuntimeError, pickle.UnpicklingError) as error:
+    except Exception as error:  # what torch raises on damaged bytes may be anything, IndexError and OSError too
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
         raise InputError(f"the checkpoint {path} is damaged or of another model ({reason})") from error
 

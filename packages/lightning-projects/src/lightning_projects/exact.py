@@ -1,4 +1,4 @@
-"""What makes a run exact, also across a kill: a loader that knows where it is, dropout by the step, sums kept apart."""
+"""What makes a resumed run end like one never stopped: loaders with a state, dropout seeded by step, exact sums."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,11 +14,11 @@ from lightning_projects.processes import sum_over_processes
 
 
 class ResumableLoader:
-    """Batches of an epoch, and where in the epoch we are; a project says how long it is and what it holds.
+    """The batches of an epoch, with a count of those handed out; a project defines their number and contents.
 
-    `state_dict` tells how many batches were handed out; Lightning keeps it in every checkpoint, and the loader goes on
-    with the next one. Nothing else needs to be kept, because an epoch is drawn from its number. Each process is to take
-    its share of every batch, so that a run resumed by more or fewer processes sees the same batches.
+    Lightning keeps `state_dict` in every checkpoint, and the loader goes on with the next batch. Nothing else needs to
+    be kept, because an epoch is drawn from the seed and its number. Each process is to take its share of every batch,
+    so that a run resumed by more or fewer processes sees the same batches.
     """
 
     def __init__(self) -> None:
@@ -46,8 +46,13 @@ class ResumableLoader:
         self.epoch, self.batch = state["epoch"], state["batch"]
 
 
+def generator(*numbers: int) -> torch.Generator:
+    """Random numbers that are a function of these, such as a seed and the number of an epoch."""
+    return torch.Generator().manual_seed(int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1))
+
+
 class Tally:
-    """Sums over the examples seen so far, from which exact means are made, however they came in batches.
+    """Sums over the examples seen so far, for means that do not depend on how examples were batched.
 
     Args:
         size: how many sums.

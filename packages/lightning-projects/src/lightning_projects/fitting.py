@@ -1,8 +1,9 @@
-"""A run directory and a Trainer, brought together."""
+"""Training by Lightning's Trainer: in a run directory, or as a trial of a search."""
 
 import dataclasses
 import logging
 import signal
+import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,8 +18,9 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from dl_shared.errors import InputError
 from dl_shared.progress import say
 from dl_shared.runs import Run
+from dl_shared.tuning import Report
 from lightning_projects.callbacks import RunKeeper, StoppedError, progress_bar
-from lightning_projects.checkpoints import AtomicCheckpointIO, find_last, load_checkpoint
+from lightning_projects.checkpoints import BEST, AtomicCheckpointIO, find_last, load_best
 from lightning_projects.config import LightningConfig
 
 PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
@@ -96,7 +98,7 @@ def fit(
     path, step = last or (None, 0)
     best = ModelCheckpoint(
         run.checkpoints,
-        "best",
+        BEST,
         monitor=monitor,
         mode=mode,
         save_weights_only=best_weights_only,
@@ -117,15 +119,55 @@ def fit(
     elif trainer.is_global_zero:
         for logger in trainer.loggers:
             logger.log_hyperparams(dataclasses.asdict(config))
-    with _ending_like_the_others(run):
+    with _stopping_like_a_run(run):
         trainer.fit(module, datamodule=datamodule, ckpt_path=path, weights_only=True)
     _report_cost(module, config, run, keeper, trainer)
-    return load_checkpoint(run.checkpoints / "best.ckpt")
+    return load_best(run.path)
+
+
+def fit_trial(
+    module: pl.LightningModule,
+    datamodule: pl.LightningDataModule,
+    config: LightningConfig,
+    report: Report,
+    *,
+    monitor: str,
+    callbacks: tuple[Callback, ...] = (),
+) -> list[float]:
+    """Train for a search, without a run directory; returns the metric after each epoch.
+
+    Args:
+        module, datamodule, config, callbacks: as for `fit`.
+        report: is told the metric after each epoch, and may end the trial there.
+        monitor: the metric.
+    """
+    reporting = _Reporting(report, monitor)
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = make_trainer(
+            config,
+            default_root_dir=folder,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            callbacks=[*callbacks, reporting],
+        )
+        trainer.fit(module, datamodule=datamodule)
+    return reporting.scores
+
+
+class _Reporting(Callback):
+    def __init__(self, report: Report, monitor: str) -> None:
+        self.report, self.monitor = report, monitor
+        self.scores: list[float] = []
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.scores.append(float(trainer.callback_metrics[self.monitor]))
+        self.report(self.scores[-1], step=trainer.current_epoch + 1)
 
 
 @contextmanager
-def _ending_like_the_others(run: Run) -> Iterator[None]:
-    """A stop as `Run` wants it: where Ctrl-C finds Lightning outside the loop, it calls `sys.exit(1)` instead."""
+def _stopping_like_a_run(run: Run) -> Iterator[None]:
+    """Every stop becomes the KeyboardInterrupt that `Run` expects; Lightning makes `sys.exit(1)` of some."""
     handler = signal.getsignal(signal.SIGINT)
     try:
         yield

@@ -1,10 +1,12 @@
-"""Several processes as one run: one of them keeps the books, the others follow it.
+"""Several processes as one run: the first keeps the run directory, the others follow it.
 
-With `--devices N` Lightning starts the other processes of this host itself, and they learn the run's directory from an
-environment variable. Started by torchrun or Slurm, all begin at once: they join first, and the first tells the others.
+With `--devices N` Lightning starts the other processes of this host itself, and they read the run's directory from an
+environment variable. Under torchrun or Slurm all start at once: they join, and the first sends it to the others.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,8 @@ RUN_VARIABLE = "LIGHTNING_PROJECTS_RUN"
 PATH_BYTES = 4096  # no longer than Linux takes a path to be
 
 
-def start_run(project: str, config: LightningConfig, **options: Any) -> Run:
+@contextmanager
+def start_run(project: str, config: LightningConfig, **options: Any) -> Iterator[Run]:
     """`Run.start` for one process or many: the first keeps the run directory, the others follow it.
 
     Args:
@@ -32,6 +35,14 @@ def start_run(project: str, config: LightningConfig, **options: Any) -> Run:
     Raises:
         InputError: as `Run.start`, in every process; if several hosts are to take part and nothing starts them.
     """
+    try:
+        with _start(project, config, **options) as run:
+            yield run
+    finally:  # the next run of this process is a new one
+        os.environ.pop(RUN_VARIABLE, None)
+
+
+def _start(project: str, config: LightningConfig, **options: Any) -> Run:
     if RUN_VARIABLE in os.environ:
         return Follower(Path(os.environ[RUN_VARIABLE]), resumed=options.get("resume") is not None)
     environment = _started_by()
@@ -44,11 +55,6 @@ def start_run(project: str, config: LightningConfig, **options: Any) -> Run:
     _join(environment)
     first = environment.global_rank() == 0
     return start_together(project, config, is_first=first, from_first=_from_first, **options)
-
-
-def forget_run() -> None:
-    """Let the next run of this process be a new one."""
-    os.environ.pop(RUN_VARIABLE, None)
 
 
 def sum_over_processes(tensor: torch.Tensor) -> torch.Tensor:

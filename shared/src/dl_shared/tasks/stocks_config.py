@@ -62,7 +62,7 @@ class RecurrentStocksConfig(StocksConfig):
     """Options of a small recurrent network and of its training, the same in every framework that has one."""
 
     epochs: int = 12
-    """Validations; between two of them lies one in `stride` of the training windows."""
+    """Passes over one in `stride` of the training windows, each followed by validation."""
     batch_size: int = 64
     """Windows per update, of all processes and devices together."""
 

@@ -7,7 +7,6 @@ import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
@@ -19,7 +18,7 @@ from dl_shared.tasks import cifar10
 from lightning_projects.cifar10.augment import cut_out, shift_and_mirror
 from lightning_projects.cifar10.config import Config
 from lightning_projects.cifar10.model import normalize
-from lightning_projects.exact import ResumableLoader
+from lightning_projects.exact import ResumableLoader, generator
 
 Inputs = tuple[Float[Tensor, "batch 3 height width"], Int[Tensor, " batch"]]
 
@@ -76,19 +75,19 @@ class TrainLoader(ResumableLoader):
         """The epoch's order, and the offsets, mirrorings and holes in that order."""
         config, n = self.config, len(self.labels)
         height, width = self.images.shape[1:3]
-        draw = _generator(config.seed, epoch)
+        draw = generator(config.seed, epoch)
         order = torch.randperm(n, generator=draw)
         offsets = torch.randint(-config.crop, config.crop + 1, (n, 2), generator=draw)
         holes = torch.stack([torch.randint(side, (n,), generator=draw) for side in (height, width)], dim=1)
         # A coin for each image, turned over after every epoch (arXiv:2404.00498, section 3.6).
-        coins = torch.randint(2, (n,), generator=_generator(config.seed)).bool()
+        coins = torch.randint(2, (n,), generator=generator(config.seed)).bool()
         mirrored = (coins[order] ^ bool(epoch % 2)) & config.flip
         device = self.images.device
         return order.to(device), offsets.to(device), mirrored.to(device), holes.to(device)
 
 
 class EvaluationLoader:
-    """All images, in order; each process takes every so-manieth, and all make the same number of batches."""
+    """All images, in order; each process takes its share of every batch."""
 
     def __init__(
         self, split: Split, batch_size: int, device: torch.device, *, rank: int = 0, world_size: int = 1
@@ -147,8 +146,3 @@ class CifarData(pl.LightningDataModule):
         assert self.trainer is not None, "a loader is for a Trainer"
         trainer = self.trainer
         return {"device": trainer.strategy.root_device, "rank": trainer.global_rank, "world_size": trainer.world_size}
-
-
-def _generator(*numbers: int) -> torch.Generator:
-    """Random numbers that are a function of these."""
-    return torch.Generator().manual_seed(int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1))

@@ -108,7 +108,7 @@ class Block(nn.Module):
 
 
 class Network(nn.Module):
-    """Stem, one block for each width, the largest value of each feature, dropout, classifier.
+    """Stem, one block for each width, global max-pooling, dropout, classifier.
 
     **Shape:** `(batch, 3, 32, 32)`, normalised, to logits `(batch, classes)` in float32.
 

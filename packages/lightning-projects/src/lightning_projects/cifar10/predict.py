@@ -11,7 +11,7 @@ from jaxtyping import Float, UInt8
 from dl_shared.errors import InputError
 from dl_shared.runs import read_config, read_summary
 from dl_shared.tasks import cifar10
-from lightning_projects.checkpoints import load_checkpoint
+from lightning_projects.checkpoints import load_best
 from lightning_projects.cifar10.config import Config
 from lightning_projects.cifar10.train import predict_probabilities, restore_network
 
@@ -40,9 +40,8 @@ def load_predictor(run: Path) -> Callable[[UInt8[np.ndarray, "n 32 32 3"]], Floa
     """
     config = read_config(run, Config)
     names = read_summary(run)["data"].get("class_names")
-    path = run / "checkpoints" / "best.ckpt"
-    if names is None or not path.exists():
-        raise InputError(f"{run} has no checkpoint yet; it writes the first after one epoch")
+    if names is None:
+        raise InputError(f"{run} was stopped before it knew its classes; train it first")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network = restore_network(config, load_checkpoint(path)["state_dict"], len(names)).to(device)
+    network = restore_network(config, load_best(run), len(names)).to(device)
     return lambda images: predict_probabilities(network, images, device, flip_test=config.flip_test)

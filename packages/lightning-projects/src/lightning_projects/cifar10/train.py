@@ -1,6 +1,8 @@
 """The run around the training: data, network, one test at the end."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,13 +14,13 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from dl_shared.progress import say
 from dl_shared.runs import Run
 from dl_shared.tasks import cifar10
-from lightning_projects.checkpoints import explaining_damage
+from lightning_projects.checkpoints import fill_in
 from lightning_projects.cifar10.config import Config
 from lightning_projects.cifar10.data import CifarData
 from lightning_projects.cifar10.model import Network, mirrored_too, normalize, whitening_filters
 from lightning_projects.cifar10.module import Classifier
 from lightning_projects.fitting import fit
-from lightning_projects.processes import forget_run, start_run
+from lightning_projects.processes import start_run
 
 PROJECT = "lightning-cifar10"
 MONITOR = "validation/accuracy"
@@ -37,22 +39,19 @@ def train(config: Config, *, runs_dir: Path | None = None, resume: str | Path | 
     Raises:
         InputError: if data, device or the run to resume cannot be used.
     """
-    try:
-        with start_run(
-            PROJECT, config, task="cifar10", framework="lightning", primary="accuracy", runs_dir=runs_dir, resume=resume
-        ) as run:
-            data = cifar10.load(config.data, seed=config.seed)
-            cifar10.record_data(run, data)
-            network, device = fit_network(config, data, run)
-            if run.follows:
-                raise SystemExit(0)
-            validation, test = (
-                predict_probabilities(network, part.images, device, flip_test=config.flip_test)
-                for part in (data.validation, data.test)
-            )
-            cifar10.report(run, data, test, validation)
-    finally:
-        forget_run()
+    with start_run(
+        PROJECT, config, task="cifar10", framework="lightning", primary="accuracy", runs_dir=runs_dir, resume=resume
+    ) as run:
+        data = cifar10.load(config.data, seed=config.seed)
+        cifar10.record_data(run, data)
+        network, device = fit_network(config, data, run)
+        if run.follows:  # what is left is for one process
+            raise SystemExit(0)
+        validation, test = (
+            predict_probabilities(network, part.images, device, flip_test=config.flip_test)
+            for part in (data.validation, data.test)
+        )
+        cifar10.report(run, data, test, validation)
     return run.path
 
 
@@ -63,7 +62,7 @@ def fit_network(config: Config, data: cifar10.Data, run: Run) -> tuple[Network, 
     say(f"{len(data.train):,} training images, {config.precision}")
     best = fit(module, datamodule, config, run, monitor=MONITOR, callbacks=averaging(config))
     device = module.trainer.strategy.root_device
-    return restore_network(config, best["state_dict"], len(data.class_names)).to(device), device
+    return restore_network(config, best, len(data.class_names)).to(device), device
 
 
 def make_module(config: Config, datamodule: CifarData) -> Classifier:
@@ -83,16 +82,14 @@ def averaging(config: Config) -> tuple[Callback, ...]:
     return (WeightAveraging(multi_avg_fn=get_ema_multi_avg_fn(config.ema)),) if config.ema else ()
 
 
-def restore_network(config: Config, state: dict[str, torch.Tensor], classes: int) -> Network:
+def restore_network(config: Config, checkpoint: Mapping[str, Any], classes: int) -> Network:
     """The network of a checkpoint, ready to predict.
 
     Raises:
         InputError: if the weights are of another network.
     """
     network = Network(config, classes=classes)
-    own = {name.removeprefix("network."): tensor for name, tensor in state.items()}
-    with explaining_damage(Path("best.ckpt")):
-        network.load_state_dict(own)
+    fill_in(network, checkpoint)
     return network.eval()
 
 

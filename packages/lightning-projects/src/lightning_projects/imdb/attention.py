@@ -44,7 +44,7 @@ def attend(options: AttentionOptions) -> list[dict[str, Any]]:
     """
     run = Path(options.run)
     predictor = load_predictor(run, attn_implementation="eager")  # the fused kernels do not tell their weights
-    predictor = exact(predictor, options.max_length)
+    predictor = in_float32(predictor, options.max_length)
     folder = options.output or run / "attention"
     needs_data = options.index or options.reviews
     data = load_reviews(predictor.config, options.data) if needs_data else None
@@ -78,7 +78,7 @@ def attend(options: AttentionOptions) -> list[dict[str, Any]]:
     return rows
 
 
-def exact(predictor: Predictor, max_length: int) -> Predictor:
+def in_float32(predictor: Predictor, max_length: int) -> Predictor:
     """The same model in float32, reading so many tokens; 0 for as many as in training.
 
     Raises:

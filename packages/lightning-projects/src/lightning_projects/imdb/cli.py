@@ -17,7 +17,7 @@ main = console_script(
     EvaluateVerb(function=f"{PACKAGE}.predict:evaluate"),
     Verb(
         name="predict",
-        help="Say of reviews whether they are positive.",
+        help="Classify reviews as positive or negative.",
         function=f"{PACKAGE}.predict:predict",
         options=JudgeReviews,
     ),

@@ -37,11 +37,11 @@ class Part(NamedTuple):
     """True where a review is, False where it is filled up."""
     labels: Int[Tensor, " reviews"]
     weights: Float[Tensor, " reviews"]
-    """1, or 0 for a review that only stands in, where a process would have none."""
+    """1; 0 for a review that fills in where this process has none of its own."""
 
 
 class Step(NamedTuple):
-    """This process's share of what one step of the optimizer learns from."""
+    """This process's share of the reviews of one step of the optimizer."""
 
     parts: tuple[Part, ...]
     reviews: int
@@ -70,7 +70,7 @@ def load_reviews(config: Config, source: str | None = None) -> imdb.Data:
     return dataclasses.replace(data, train=train, validation=validation, test=test)
 
 
-class Shelf:
+class TokenizedReviews:
     """Token ids and labels of one part of the data, from which batches are taken."""
 
     def __init__(self, tokens: Tokens, reviews: Reviews, pad_id: int, *, rank: int, world_size: int) -> None:
@@ -90,11 +90,11 @@ class Shelf:
 class TrainLoader(ResumableLoader):
     """The steps of an epoch, in an order drawn from (seed, epoch)."""
 
-    def __init__(self, shelf: Shelf, config: Config) -> None:
+    def __init__(self, reviews: TokenizedReviews, config: Config) -> None:
         super().__init__()
-        self.shelf, self.config = shelf, config
+        self.reviews, self.config = reviews, config
         self.size = config.batch_size // config.accumulate
-        self.parts = math.ceil(len(shelf.labels) / self.size)
+        self.parts = math.ceil(len(reviews.labels) / self.size)
 
     def __len__(self) -> int:
         return math.ceil(self.parts / self.config.accumulate)
@@ -104,12 +104,12 @@ class TrainLoader(ResumableLoader):
         length = self.config.max_length if self.config.batches == "padded" else None
         for step in range(first, len(self)):
             rows = parts[step * size : (step + 1) * size]
-            yield Step(tuple(self.shelf.part(part, length) for part in rows), sum(map(len, rows)))
+            yield Step(tuple(self.reviews.part(part, length) for part in rows), sum(map(len, rows)))
 
     def plan(self, epoch: int) -> list[Int[np.ndarray, " part"]]:
         """Which reviews go through the network together, in the order of the epoch; each review is there once."""
         rng = np.random.default_rng([self.config.seed, epoch])
-        lengths = self.shelf.tokens.lengths
+        lengths = self.reviews.tokens.lengths
         if self.config.batches == "length":
             return length_batches(lengths, self.size, rng)
         order = rng.permutation(len(lengths))
@@ -117,17 +117,17 @@ class TrainLoader(ResumableLoader):
 
 
 class EvaluationLoader:
-    """All reviews, long ones first; all processes make the same number of batches."""
+    """All reviews, long ones first; each process takes its share of every batch."""
 
-    def __init__(self, shelf: Shelf, batch_size: int) -> None:
-        self.shelf = shelf
-        self.batches = list(sorted_batches(shelf.tokens.lengths, batch_size))
+    def __init__(self, reviews: TokenizedReviews, batch_size: int) -> None:
+        self.reviews = reviews
+        self.batches = list(sorted_batches(reviews.tokens.lengths, batch_size))
 
     def __len__(self) -> int:
         return len(self.batches)
 
     def __iter__(self) -> Iterator[Part]:
-        return (self.shelf.part(rows) for rows in self.batches)
+        return (self.reviews.part(rows) for rows in self.batches)
 
 
 class ImdbData(pl.LightningDataModule):
@@ -144,19 +144,19 @@ class ImdbData(pl.LightningDataModule):
         self.steps_per_epoch = math.ceil(parts / config.accumulate)
 
     def train_dataloader(self) -> TrainLoader:  # type: ignore[override]
-        shelf = self._shelf(self.train_tokens, self.data.train)
-        if self.config.batch_size // self.config.accumulate < shelf.world_size:
+        reviews = self._tokenized(self.train_tokens, self.data.train)
+        if self.config.batch_size // self.config.accumulate < reviews.world_size:
             raise InputError(
                 f"batches of {self.config.batch_size} in {self.config.accumulate} parts cannot be split over"
-                f" {shelf.world_size} processes; change --batch-size"
+                f" {reviews.world_size} processes; change --batch-size"
             )
-        return TrainLoader(shelf, self.config)
+        return TrainLoader(reviews, self.config)
 
     def val_dataloader(self) -> EvaluationLoader:  # type: ignore[override]
         size = max(self.config.batch_size, EVALUATION_TOKENS // self.config.max_length)
-        return EvaluationLoader(self._shelf(self.validation_tokens, self.data.validation), size)
+        return EvaluationLoader(self._tokenized(self.validation_tokens, self.data.validation), size)
 
-    def _shelf(self, tokens: Tokens, reviews: Reviews) -> Shelf:
+    def _tokenized(self, tokens: Tokens, reviews: Reviews) -> TokenizedReviews:
         assert self.trainer is not None, "a loader is for a Trainer"
         place = {"rank": self.trainer.global_rank, "world_size": self.trainer.world_size}
-        return Shelf(tokens, reviews, int(self.tokenizer.pad_token_id), **place)  # type: ignore[arg-type]
+        return TokenizedReviews(tokens, reviews, int(self.tokenizer.pad_token_id), **place)  # type: ignore[arg-type]

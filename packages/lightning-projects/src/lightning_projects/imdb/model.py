@@ -64,7 +64,7 @@ def load_pretrained(config: Config, texts: list[str]) -> tuple[nn.Module, Tokeni
 
 
 def save_description(folder: Path, network: nn.Module, tokenizer: Tokenizer) -> None:
-    """Write configuration and tokenizer, all that beside the weights is needed to predict."""
+    """Write configuration and tokenizer: with the weights, all that prediction needs."""
     text_models.save_description(folder, network.config, tokenizer)
 
 

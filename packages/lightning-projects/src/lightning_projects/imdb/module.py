@@ -13,11 +13,12 @@ from jaxtyping import Float, Int
 from pytorch_lightning.strategies import ParallelStrategy
 from torch import Tensor, nn
 
+from dl_shared.schedules import warmup_linear
 from lightning_projects.exact import ExactModule
 from lightning_projects.imdb.config import Config
 from lightning_projects.imdb.data import Part, Step
 from lightning_projects.imdb.model import count_layers
-from lightning_projects.imdb.optimizer import make_optimizer, share_of_peak
+from lightning_projects.imdb.optimizer import make_optimizer
 from lightning_projects.processes import count_processes
 
 
@@ -27,7 +28,7 @@ def batch_sums(
     labels: Int[Tensor, " reviews"],
     weights: Float[Tensor, " reviews"],
 ) -> Float[Tensor, " 5"]:
-    """Loss; then reviews: true positives, false positives, false negatives, true negatives. Weight 0 counts nothing."""
+    """Sum of the losses, true and false positives, false and true negatives; a review of weight 0 does not count."""
     predicted, actual = logits.argmax(1).bool(), labels.bool()
     kinds = torch.stack([losses, predicted & actual, predicted & ~actual, ~predicted & actual, ~predicted & ~actual])
     return (kinds * weights).sum(1)
@@ -51,14 +52,14 @@ class Classifier(ExactModule):
     @staticmethod
     def scores(sums: Float[Tensor, " 5"]) -> dict[str, Tensor]:
         """`loss` (nats), `accuracy`, and of the class positive `precision`, `recall` and `f1`."""
-        loss, hits, alarms, misses, rejections = sums
-        count = hits + alarms + misses + rejections
+        loss, tp, fp, fn, tn = sums
+        count = tp + fp + fn + tn
         return {
             "loss": loss / count,
-            "accuracy": (hits + rejections) / count,
-            "precision": hits / (hits + alarms).clamp(min=1),
-            "recall": hits / (hits + misses).clamp(min=1),
-            "f1": 2 * hits / (2 * hits + alarms + misses).clamp(min=1),
+            "accuracy": (tp + tn) / count,
+            "precision": tp / (tp + fp).clamp(min=1),
+            "recall": tp / (tp + fn).clamp(min=1),
+            "f1": 2 * tp / (2 * tp + fp + fn).clamp(min=1),
         }
 
     def forward(self, part: Part) -> Float[Tensor, "reviews 2"]:
@@ -67,8 +68,8 @@ class Classifier(ExactModule):
     def training_step(self, batch: Step, batch_idx: int) -> None:
         """One update: gradients of all parts, added up; clipping; AdamW; the next learning rate.
 
-        Each review weighs the same, in a last batch that is not full as well: losses are summed, and divided by the
-        reviews that the step has in all parts and processes.
+        Each review weighs the same, in a last batch that is not full too: losses are summed, and divided by the
+        number of reviews in all parts and processes of the step.
         """
         optimizer, schedule = self.optimizers(), self.lr_schedulers()
         assert not isinstance(optimizer, list)
@@ -115,6 +116,6 @@ class Classifier(ExactModule):
         """AdamW, slower in lower layers; the rates are set by hand after each step."""
         optimizer = make_optimizer(self.network, count_layers(self.network), self.config)
         schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: share_of_peak(step, self.total_steps, self.config.warmup)
+            optimizer, lambda step: warmup_linear(step, self.total_steps, self.config.warmup)
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

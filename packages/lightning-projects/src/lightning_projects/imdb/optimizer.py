@@ -1,8 +1,7 @@
-"""AdamW with a learning rate for each layer, and its rise and fall."""
+"""AdamW with a learning rate for each layer."""
 
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -43,9 +42,3 @@ def parameter_groups(network: nn.Module, layers: int, config: Config) -> list[di
 def make_optimizer(network: nn.Module, layers: int, config: Config) -> torch.optim.AdamW:
     """AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101), one kernel for all parameters."""
     return torch.optim.AdamW(parameter_groups(network, layers, config), betas=BETAS, eps=EPSILON, fused=True)
-
-
-def share_of_peak(step: int, total_steps: int, warmup: float) -> float:
-    """Of each learning rate after `step` steps: a straight line up to the peak, and one down to zero."""
-    peak = warmup * total_steps
-    return float(np.interp(step + 1, [0, peak, total_steps + 1], [0, 1, 0]))

@@ -8,16 +8,15 @@ import torch
 
 from dl_shared.data.encoding import unread_tokens
 from dl_shared.data.reviews import clean
-from dl_shared.errors import InputError
 from dl_shared.runs import read_config
 from dl_shared.tasks import imdb
 from dl_shared.tasks.imdb_judging import judge, read_given
 from dl_shared.tasks.options import JudgeReviews
-from lightning_projects.checkpoints import load_checkpoint
+from lightning_projects.checkpoints import fill_in, load_best
 from lightning_projects.imdb.config import Config
 from lightning_projects.imdb.data import load_reviews
 from lightning_projects.imdb.model import load_description
-from lightning_projects.imdb.train import Predictor, restore
+from lightning_projects.imdb.train import Predictor
 from lightning_projects.imdb.words import preprocess
 
 
@@ -60,10 +59,8 @@ def load_predictor(run: Path, **options: Any) -> Predictor:
         InputError: if the run has no checkpoint yet, or it is damaged.
     """
     config = read_config(run, Config)
-    path = run / "checkpoints" / "best.ckpt"
-    if not path.exists():
-        raise InputError(f"{run} has no checkpoint yet; it writes the first after one epoch")
+    best = load_best(run)
     network, tokenizer = load_description(run / "model", **options)
-    restore(network, load_checkpoint(path)["state_dict"])
+    fill_in(network, best)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return Predictor(config, network.to(device), tokenizer)

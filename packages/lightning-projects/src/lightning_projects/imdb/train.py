@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +14,7 @@ from dl_shared.errors import InputError
 from dl_shared.progress import progress, say
 from dl_shared.runs import Run
 from dl_shared.tasks import imdb
-from lightning_projects.checkpoints import explaining_damage, newest_first
+from lightning_projects.checkpoints import fill_in, newest_first
 from lightning_projects.fitting import fit
 from lightning_projects.imdb.config import Config
 from lightning_projects.imdb.data import EVALUATION_TOKENS, ImdbData, load_reviews
@@ -29,7 +28,7 @@ from lightning_projects.imdb.model import (
 )
 from lightning_projects.imdb.module import Classifier
 from lightning_projects.imdb.optimizer import freeze
-from lightning_projects.processes import forget_run, start_run
+from lightning_projects.processes import start_run
 
 PROJECT = "lightning-imdb"
 MONITOR = "validation/f1"
@@ -47,19 +46,16 @@ def train(config: Config, *, runs_dir: Path | None = None, resume: str | Path | 
     Raises:
         InputError: if data, model, device or the run to resume cannot be used.
     """
-    try:
-        with start_run(
-            PROJECT, config, task="imdb", framework="lightning", primary="f1", runs_dir=runs_dir, resume=resume
-        ) as run:
-            data = load_reviews(config)
-            imdb.record_data(run, data)
-            predictor = fit_predictor(config, data, run)
-            if run.follows:
-                raise SystemExit(0)
-            validation, test = (predictor(part.texts, keep=True) for part in (data.validation, data.test))
-            imdb.report(run, data, test, validation)
-    finally:
-        forget_run()
+    with start_run(
+        PROJECT, config, task="imdb", framework="lightning", primary="f1", runs_dir=runs_dir, resume=resume
+    ) as run:
+        data = load_reviews(config)
+        imdb.record_data(run, data)
+        predictor = fit_predictor(config, data, run)
+        if run.follows:  # what is left is for one process
+            raise SystemExit(0)
+        validation, test = (predictor(part.texts, keep=True) for part in (data.validation, data.test))
+        imdb.report(run, data, test, validation)
     return run.path
 
 
@@ -116,7 +112,7 @@ def fit_predictor(config: Config, data: imdb.Data, run: Run) -> Predictor:
     module = make_module(config, network, datamodule)
     describe(config, datamodule)
     best = fit(module, datamodule, config, run, monitor=MONITOR, best_weights_only=True)
-    restore(network, best["state_dict"])
+    fill_in(network, best)
     return Predictor(config, network.to(module.trainer.strategy.root_device), tokenizer)
 
 
@@ -158,14 +154,3 @@ def describe(config: Config, datamodule: ImdbData) -> None:
         f"{len(lengths):,} training reviews of {lengths.mean():.0f} tokens, {(lengths == config.max_length).mean():.0%}"
         f" of them cut to {config.max_length}; {padding[config.batches]:.1%} of what is computed is padding"
     )
-
-
-def restore(network: nn.Module, state: dict[str, Any]) -> None:
-    """Fill in the weights of a checkpoint.
-
-    Raises:
-        InputError: if they are of another network.
-    """
-    own = {name.removeprefix("network."): tensor for name, tensor in state.items()}
-    with explaining_damage(Path("best.ckpt")):
-        network.load_state_dict(own)

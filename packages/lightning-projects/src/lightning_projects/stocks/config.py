@@ -14,7 +14,7 @@ class Config(RecurrentStocksConfig, LightningConfig):
     changeable: ClassVar[frozenset[str]] = LightningConfig.changeable | {"threads"}
 
     epochs: int = 12
-    """Validations at most; between two of them lies one in `stride` of the training windows."""
+    """Passes at most over one in `stride` of the training windows, each followed by validation."""
     patience: int = 5
 
     features: tuple[str, ...] = ("standard_return", "standard_overnight", "standard_range", "volume", "volatility")

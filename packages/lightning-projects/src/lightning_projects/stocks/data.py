@@ -15,7 +15,7 @@ from dl_shared.errors import InputError
 from dl_shared.tasks import stocks
 from dl_shared.tasks.stocks_config import LEVELS
 from dl_shared.tasks.stocks_outputs import Outputs
-from lightning_projects.exact import ResumableLoader
+from lightning_projects.exact import ResumableLoader, generator
 from lightning_projects.stocks.config import Config
 
 VALIDATED_AT_ONCE = 512
@@ -82,8 +82,7 @@ class TrainLoader(ResumableLoader):
         return len(self.ends) // (self.config.batch_size * self.config.stride)
 
     def batches(self, epoch: int, first: int) -> Iterator[TrainBatch]:
-        seed = np.random.SeedSequence((self.config.seed, epoch)).generate_state(1, np.uint64)[0] >> 1
-        order = torch.randperm(len(self.ends), generator=torch.Generator().manual_seed(int(seed)))
+        order = torch.randperm(len(self.ends), generator=generator(self.config.seed, epoch))
         chosen = self.ends[order[: len(self) * self.config.batch_size]].to(self.series.values.device)
         for batch in range(first, len(self)):
             own = batch * self.config.batch_size + self.rank * self.share
@@ -91,7 +90,7 @@ class TrainLoader(ResumableLoader):
 
 
 class EvaluationLoader:
-    """All windows, in order; each process takes every so-manieth, and all make the same number of batches."""
+    """All windows, in order; each process takes its share of every batch."""
 
     def __init__(
         self, series: Series, ends: Int[np.ndarray, " windows"], *, rank: int = 0, world_size: int = 1

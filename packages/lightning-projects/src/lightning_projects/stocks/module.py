@@ -1,6 +1,5 @@
 """What Lightning needs to know to train the network: loss, metrics, optimizer and schedule."""
 
-import math
 from typing import Any
 
 import torch
@@ -8,6 +7,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from dl_shared.schedules import warmup_cosine
 from lightning_projects.exact import ExactModule
 from lightning_projects.stocks.config import Config
 from lightning_projects.stocks.data import Batch, TrainBatch
@@ -71,12 +71,7 @@ class Regressor(ExactModule):
         ]
         fused = config.precision != "fp16"  # there a fused one takes the gradients' scale back after they were clipped
         optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, fused=fused)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: self.share_of_peak(step))
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: warmup_cosine(step, self.total_steps, config.warmup)
+        )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-    def share_of_peak(self, step: int) -> float:
-        """Of the learning rate: a straight line up, and a cosine down to zero."""
-        rising = self.config.warmup * self.total_steps
-        if step < rising:
-            return (step + 1) / (rising + 1)
-        return 0.5 * (1 + math.cos(math.pi * min((step - rising) / max(self.total_steps - rising, 1), 1.0)))

@@ -5,12 +5,11 @@ from typing import Any
 
 import torch
 
-from dl_shared.errors import InputError
 from dl_shared.runs import read_config
 from dl_shared.tasks import stocks, stocks_forecast
 from dl_shared.tasks.options import EvaluateStocks, ForecastAsOf
 from dl_shared.tasks.stocks_outputs import Outputs, load_outputs
-from lightning_projects.checkpoints import load_checkpoint
+from lightning_projects.checkpoints import load_best
 from lightning_projects.stocks.config import Config
 from lightning_projects.stocks.train import Predictor, restore_network
 
@@ -43,9 +42,6 @@ def load_run(run: Path) -> tuple[Config, Predictor, Outputs]:
         InputError: if the run is not finished, or a file of it is damaged.
     """
     config, outputs = read_config(run, Config), load_outputs(run)
-    path = run / "checkpoints" / "best.ckpt"
-    if not path.exists():
-        raise InputError(f"{run} has lost its checkpoint best.ckpt; train anew")
+    network = restore_network(config, load_best(run), len(outputs.features))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    state = load_checkpoint(path)["state_dict"]
-    return config, Predictor(restore_network(config, state, len(outputs.features)), device), outputs
+    return config, Predictor(network, device), outputs

@@ -1,5 +1,6 @@
 """The run around the training: data, network, calibration on validation data, one test at the end."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,9 @@ from jaxtyping import Float32, Int
 from dl_shared.progress import say
 from dl_shared.runs import Run
 from dl_shared.tasks import stocks, stocks_forecast
-from lightning_projects.checkpoints import explaining_damage
+from lightning_projects.checkpoints import fill_in
 from lightning_projects.fitting import fit
-from lightning_projects.processes import forget_run, start_run
+from lightning_projects.processes import start_run
 from lightning_projects.stocks.config import Config
 from lightning_projects.stocks.data import StocksData
 from lightning_projects.stocks.model import Forecaster
@@ -56,19 +57,16 @@ def train(config: Config, *, runs_dir: Path | None = None, resume: str | Path | 
         InputError: if data, device or the run to resume cannot be used.
     """
     options: dict[str, Any] = {"task": "stocks", "framework": "lightning", "primary": "mae", "higher_is_better": False}
-    try:
-        with start_run(PROJECT, config, **options, runs_dir=runs_dir, resume=resume) as run:
-            data = stocks.load_data(config)
-            stocks.record_data(run, data)
-            for note in data.notes:
-                say(note)
-            datamodule = StocksData(config, data)
-            network, device = fit_network(config, datamodule, run)
-            if run.follows:
-                raise SystemExit(0)
-            stocks_forecast.report_test(run, data, datamodule.outputs, Predictor(network, device))
-    finally:
-        forget_run()
+    with start_run(PROJECT, config, **options, runs_dir=runs_dir, resume=resume) as run:
+        data = stocks.load_data(config)
+        stocks.record_data(run, data)
+        for note in data.notes:
+            say(note)
+        datamodule = StocksData(config, data)
+        network, device = fit_network(config, datamodule, run)
+        if run.follows:  # what is left is for one process
+            raise SystemExit(0)
+        stocks_forecast.report_test(run, data, datamodule.outputs, Predictor(network, device))
     return run.path
 
 
@@ -78,7 +76,7 @@ def fit_network(config: Config, datamodule: StocksData, run: Run) -> tuple[Forec
     say(f"{len(data.train):,} training windows of {len(data.train.tickers)} companies, {config.precision}")
     best = fit(module, datamodule, config, run, monitor=MONITOR, mode="min")
     device = module.trainer.strategy.root_device
-    return restore_network(config, best["state_dict"], len(data.features)), device
+    return restore_network(config, best, len(data.features)), device
 
 
 def make_module(config: Config, datamodule: StocksData) -> Regressor:
@@ -90,14 +88,12 @@ def make_module(config: Config, datamodule: StocksData) -> Regressor:
     return Regressor(config, network, config.epochs * datamodule.steps_per_epoch)
 
 
-def restore_network(config: Config, state: dict[str, torch.Tensor], features: int) -> Forecaster:
+def restore_network(config: Config, checkpoint: Mapping[str, Any], features: int) -> Forecaster:
     """The network of a checkpoint, ready to predict.
 
     Raises:
         InputError: if the weights are of another network.
     """
     network = Forecaster(config, features=features)
-    own = {name.removeprefix("network."): tensor for name, tensor in state.items()}
-    with explaining_damage(Path("best.ckpt")):
-        network.load_state_dict(own)
+    fill_in(network, checkpoint)
     return network.eval()
