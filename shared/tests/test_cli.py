@@ -23,7 +23,7 @@ def toy(tmp_path):
 
     def run(*arguments):
         command = [sys.executable, TOY, *map(str, arguments)]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=600)
 
     return run
 
@@ -125,7 +125,7 @@ def test_training_onto_a_full_disk_loses_nothing(tmp_path):
         f"{sys.executable} {TOY} train --resume {tmp_path}/toy/* --json",
         f"cat {tmp_path}/toy/*/summary.json",
     )
-    result = subprocess.run(["unshare", "-m", "sh", "-c", "; ".join(steps)], capture_output=True, text=True, timeout=60)
+    result = subprocess.run(["unshare", "-m", "sh", "-c", "; ".join(steps)], capture_output=True, text=True, timeout=600)
     assert "status 2" in result.stdout
     errors = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1
@@ -152,7 +152,7 @@ def started(tmp_path, *arguments):
 def test_interrupted_writes_a_checkpoint_and_says_how_to_resume(tmp_path, toy, number):
     process = started(tmp_path)
     process.send_signal(number)
-    _, stderr = process.communicate(timeout=60)
+    _, stderr = process.communicate(timeout=600)
     assert process.returncode == 130
     path = find_run("last", tmp_path / "runs", "toy")
     assert f"resume with: toy train --resume {path}" in stderr
@@ -213,7 +213,7 @@ def test_help_names_every_option_and_imports_nothing_heavy():
         "print(sorted({'numpy', 'pandas', 'matplotlib', 'rich', 'scipy'} & set(sys.modules)))"
     )
     command = [sys.executable, "-c", code]
-    result = subprocess.run(command, cwd=TOY.parent, capture_output=True, text=True, timeout=60)
+    result = subprocess.run(command, cwd=TOY.parent, capture_output=True, text=True, timeout=600)
     assert result.stdout.splitlines()[-1] == "[]", result.stdout + result.stderr
     for option in ("--preset", "--resume", "--runs-dir", "--json", "--data", "--epochs", "--seed", "--width"):
         assert option in result.stdout

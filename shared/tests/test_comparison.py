@@ -149,7 +149,7 @@ def test_a_click_sorts_and_words_narrow(tmp_path):
     page.write_text(re.sub(r"<meta http-equiv.*?>", "", source), encoding="utf-8")
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
     command = [CHROMIUM, *options, f"--user-data-dir={tmp_path / 'browser'}", "--dump-dom", page.as_uri()]
-    shown = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    shown = subprocess.run(command, capture_output=True, text=True, timeout=600, check=True).stdout
     assert "<title>xla,lightning,flax / xla</title>" in shown
     assert "1 of 3 runs" in shown
 

@@ -21,6 +21,6 @@ print(len(names))
 
 def test_every_module_imports_without_any_framework():
     command = [sys.executable, "-c", IMPORT_ALL]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    result = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert result.returncode == 0, result.stderr
     assert int(result.stdout) > 30

@@ -115,7 +115,7 @@ def test_a_hub_out_of_reach_is_one_line_of_the_script(tmp_path):
         "download",
         "imdb",
     ]
-    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
     assert (result.returncode, result.stdout) == (2, "")
     assert len(result.stderr.splitlines()) == 1, result.stderr
     assert "--data sample" in result.stderr
