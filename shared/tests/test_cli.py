@@ -125,7 +125,8 @@ def test_training_onto_a_full_disk_loses_nothing(tmp_path):
         f"{sys.executable} {TOY} train --resume {tmp_path}/toy/* --json",
         f"cat {tmp_path}/toy/*/summary.json",
     )
-    result = subprocess.run(["unshare", "-m", "sh", "-c", "; ".join(steps)], capture_output=True, text=True, timeout=600)
+    command = ["unshare", "-m", "sh", "-c", "; ".join(steps)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert "status 2" in result.stdout
     errors = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1
