@@ -9,12 +9,12 @@ from nlp_trainings import PICTURES as CONFIG
 from nlp_trainings import ended_before
 from PIL import Image
 
-from dl_architectures.nlp.drawable import THINGS, Thing, things_in
 from dl_architectures.nlp.training.pictures import networks
 from dl_architectures.nlp.training.pictures.__main__ import MODULE, main
 from dl_architectures.nlp.training.pictures.captions import SETS, Data, Pictures, captions, captions_of, in_colour, load
 from dl_architectures.nlp.training.pictures.judging import draw, shares
 from dl_architectures.nlp.training.pictures.stages import Drawer, generator, to_network
+from dl_architectures.nlp.training.pictures.things import THINGS, Thing
 from dl_architectures.nlp.training.pictures.train import load_exported, tiled, train
 from dl_shared.runs import read_history, read_summary
 from dl_shared.testing import help_without_frameworks, refused
@@ -160,24 +160,6 @@ def test_every_picture_of_a_thing_may_be_called_by_each_of_its_captions():
 def test_every_class_of_the_three_sets_is_a_thing():
     assert [(thing.dataset, thing.label) for thing in THINGS] == [(name, i) for name in SETS for i in range(10)]
     assert len({word for thing in THINGS for word in thing.words}) == sum(len(thing.words) for thing in THINGS)
-
-
-@pytest.mark.parametrize(
-    ("prompt", "titles"),
-    [
-        ("A photo of a sneaker", ["a sneaker"]),
-        ("the digit seven", ["the digit seven"]),
-        ("7", ["the digit seven"]),
-        ("a cat, two dogs", ["a cat", "the digit two", "a dog"]),
-        ("running shoes", ["a sneaker"]),
-        ("an ankle boot", ["an ankle boot"]),
-        ("a sunset over the sea", []),
-        ("concatenate 77", []),
-        ("trousers", ["trousers"]),
-    ],
-)
-def test_a_prompt_tells_which_things_it_names(prompt, titles):
-    assert [thing.title for thing in things_in(prompt)] == titles
 
 
 def test_shares_are_of_each_data_set():

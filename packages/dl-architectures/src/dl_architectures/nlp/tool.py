@@ -139,17 +139,17 @@ class LocalTool:
             return _Found(found, catalogue.FOLDERS.get(name))
         if Path(name).is_absolute():
             folder = confined(Path(name), self._roots)
-            return _Found(_described(folder, str(folder), "folder", folder.name), folder)
+            return _Found(_described(folder, str(folder), "folder"), folder)
         check_id(name)
         fetched = self._hub.folder(name)
         if fetched is None:
             raise InputError(f"{name} is not on this machine; fetch it with: dl-nlp-tool models download {name}")
-        return _Found(_described(fetched, name, "hub", name.rpartition("/")[2]), fetched)
+        return _Found(_described(fetched, name, "hub"), fetched)
 
     def _of_folders(self) -> Iterator[Model]:
         for folder in models_under(self._roots):
             with contextlib.suppress(InputError):  # of a model for something else, or a damaged one
-                yield _described(folder, str(folder), "folder", folder.name)
+                yield _described(folder, str(folder), "folder")
 
     def _of_hub(self) -> list[Model]:
         """The recommended models, and what else was fetched and can be used."""
@@ -158,7 +158,7 @@ class LocalTool:
             folder = self._hub.folder(name)
             with contextlib.suppress(InputError):  # of a model for something else, or fetched in part
                 if folder is not None:
-                    here = _described(folder, name, "hub", name.rpartition("/")[2])
+                    here = _described(folder, name, "hub")
                     said = known.get(name, here)
                     known[name] = replace(here, title=said.title, about=said.about)
         return list(known.values())
@@ -213,7 +213,7 @@ def _embedded() -> list[Model]:
     return found
 
 
-def _described(folder: Path, id: str, source: Source, title: str) -> Model:
+def _described(folder: Path, id: str, source: Source) -> Model:
     """A folder's model in the words of the list.
 
     Raises:
@@ -224,7 +224,7 @@ def _described(folder: Path, id: str, source: Source, title: str) -> Model:
         id=id,
         source=source,
         tasks=found.tasks,
-        title=title,
+        title=Path(id).name,
         licence=found.licence,
         bytes=found.bytes,
         parameters=found.parameters,

@@ -19,7 +19,7 @@ from dl_architectures.nlp_tool import drawing, opinions, resources, wording
 from dl_architectures.nlp_tool.feedback import Answer, FeedbackError, Outcome, Rating
 from dl_shared.errors import InputError
 
-_SECONDS_BETWEEN_DRAWINGS = 0.05
+_REDRAW_SECONDS = 0.05  # between two redrawings of an answer that is coming
 
 
 @dataclass
@@ -99,7 +99,7 @@ def show_one(asked: Asked, draw: Draw) -> None:
         _answer(asked, progress, lambda: _draw_in(place, asked, draw))
         controls.empty()
     _draw_in(place, asked, draw)
-    _close(asked)
+    _show_footer(asked)
 
 
 def _draw_in(place: Place, asked: Asked, draw: Draw) -> None:
@@ -132,7 +132,7 @@ def _answer(asked: Asked, progress: Place, redraw: Callable[[], None]) -> None:
                 case answers.Finished():
                     asked.finished = event
             first = now - began if first is None else first
-            if now - drawn > _SECONDS_BETWEEN_DRAWINGS:
+            if now - drawn > _REDRAW_SECONDS:
                 redraw()
                 drawn = now
         outcome = "cancelled" if asked.finished and asked.finished.cancelled else "finished"
@@ -171,8 +171,8 @@ def _keep(record: Answer) -> None:
         st.session_state["feedback problem"] = str(error)
 
 
-def _close(asked: Asked) -> None:
-    """What is said below an answer: how it ended, how long it took, and the thumbs."""
+def _show_footer(asked: Asked) -> None:
+    """Below an answer: how it ended, how long it took, and the thumbs."""
     record = asked.record
     assert record is not None
     if asked.error:

@@ -33,11 +33,11 @@ class PageOptions:
     """Where the page is served, and where feedback is kept."""
 
     database: Annotated[str | None, tyro.conf.arg(metavar="URL")] = None
-    """Of the feedback: sqlite:///FILE or postgresql://USER@HOST/NAME (default: a file in the user's data folder)."""
+    """Where feedback is kept: sqlite:///FILE or postgresql://USER@HOST/NAME (default: in the user's data folder)."""
     address: str = "localhost"
     """Where to listen. Whoever can reach another address than localhost can use the tool and read the feedback."""
     port: int = 8501
-    """Of the page; 0 takes any that is free."""
+    """Where the page is served; 0 takes any port that is free."""
     browser: bool = True
     """Open the page in the browser."""
 
@@ -90,7 +90,7 @@ class RunTaskOptions(ToolOptions):
     output: Path = Path("picture.png")
     """Of `image`: the file to write."""
     seed: int | None = None
-    """Of what is drawn at random (default: a new one, which is told)."""
+    """Seed of what is drawn at random (default: a new one, which is told)."""
 
 
 @dataclass(frozen=True, kw_only=True)

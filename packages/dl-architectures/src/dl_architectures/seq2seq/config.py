@@ -50,7 +50,7 @@ class Config(TrainConfig):
     hidden_size: int = 128
     """Width of the decoder; each direction of the encoder has half of it."""
     learning_rate: float = 3e-3
-    """Peak, after the warm-up; falls to zero along a cosine."""
+    """At the end of the warm-up; from there it falls to zero along a cosine."""
     warmup_steps: int = 50
     """Steps over which the learning rate rises."""
     weight_decay: float = 1e-4

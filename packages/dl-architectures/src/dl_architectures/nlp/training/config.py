@@ -16,7 +16,7 @@ class NetworkConfig(TrainConfig):
     output: str = ""
     """Folder of the model; `model` in the run's folder unless given."""
     learning_rate: float
-    """Peak, after the warm-up; falls to a tenth along a cosine."""
+    """At the end of the warm-up; from there it falls to a tenth along a cosine."""
     warmup_steps: int = 200
     """Steps over which the learning rate rises."""
     weight_decay: float

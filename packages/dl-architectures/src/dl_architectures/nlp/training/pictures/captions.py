@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int, Int64, UInt8
 
-from dl_architectures.nlp.drawable import THINGS, Thing, with_article
+from dl_architectures.nlp.training.pictures.things import THINGS, Thing, with_article
 from dl_shared.data.draws import uniforms
 from dl_shared.data.images import load_images
 from dl_shared.errors import InputError

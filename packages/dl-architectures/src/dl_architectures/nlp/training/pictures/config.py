@@ -10,7 +10,7 @@ GROUPS = 8  # of the norms; every width is a multiple of it
 
 @dataclass(frozen=True, kw_only=True)
 class Config(NetworkConfig):
-    """Options of the training. Epochs are those of the denoiser, over all pictures; `learning_rate` is that of all."""
+    """Options of the training. Epochs are those of the denoiser, over all pictures."""
 
     data: str = "hub"
     """`sample` (made on the spot), `hub`, or a folder with `mnist`, `fashion_mnist` and `cifar10` in it."""
@@ -25,7 +25,7 @@ class Config(NetworkConfig):
     text_size: int = 64
     """Width of the text encoder."""
     average_decay: float = 0.9995
-    """Of the running average of the denoiser's weights, which is what is kept."""
+    """Decay of the running average of the denoiser's weights; the average is what is kept."""
     unconditional: float = 0.1
     """Share of pictures learned without words, for classifier-free guidance."""
     judge_steps: int = 1500

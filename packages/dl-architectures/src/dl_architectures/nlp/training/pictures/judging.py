@@ -10,11 +10,11 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
-from dl_architectures.nlp.drawable import Thing
 from dl_architectures.nlp.training.loop import run_steps
 from dl_architectures.nlp.training.pictures.captions import Data
 from dl_architectures.nlp.training.pictures.config import Config
 from dl_architectures.nlp.training.pictures.stages import BATCH, some_of, to_network
+from dl_architectures.nlp.training.pictures.things import Thing
 from dl_shared.data.draws import Draws
 from dl_shared.runs import Run
 

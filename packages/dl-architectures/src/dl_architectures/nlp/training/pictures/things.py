@@ -1,6 +1,5 @@
-"""What the embedded picture model has learned to draw, and the words for it; imports nothing heavy."""
+"""What the picture model learns to draw, and the words for it; imports nothing heavy."""
 
-import re
 from dataclasses import dataclass
 
 
@@ -64,15 +63,3 @@ THINGS = (
 def with_article(word: str) -> str:
     """The word after `a` or `an`."""
     return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
-
-
-def things_in(prompt: str, things: tuple[Thing, ...] = THINGS) -> list[Thing]:
-    """The things that a prompt names, in its order; an empty list means that the model knows none of its words.
-
-    Of words that overlap the longest counts: `running shoe`, `ankle boot`.
-    """
-    meaning = {word: thing for thing in things for word in thing.words}
-    longest_first = sorted(meaning, key=len, reverse=True)
-    pattern = r"(?<![\w-])(" + "|".join(map(re.escape, longest_first)) + r")s?(?![\w-])"
-    found = (meaning[match.group(1)] for match in re.finditer(pattern, prompt.lower()))
-    return list(dict.fromkeys(found))
