@@ -1,4 +1,4 @@
-"""Runs of this package stopped and resumed, in one process or two, and what two runs end with."""
+"""Runs of this package stopped and resumed, in one process or two."""
 
 import os
 import signal
@@ -8,10 +8,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-
-from accelerate_projects import checkpoints
 from dl_shared.testing import training
 
 
@@ -26,14 +22,7 @@ class Training(training.Training):
 
     def launch(self, runs: Path, processes: int, **more: Any) -> subprocess.Popen[str]:
         """The command in several processes, as `accelerate launch` starts them; `--cpu` would start one only."""
-        launcher = [
-            sys.executable,
-            "-m",
-            "accelerate.commands.launch",
-            "--multi_gpu",
-            "--num_processes",
-            str(processes),
-        ]
+        launcher = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu"]
         module = f"{self.package}.{self.project.partition('-')[2]}"
         command = [*launcher, "--num_processes", str(processes), "-m", module, "train", *self.flags(runs, **more)]
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -54,26 +43,3 @@ def _child_of_rank(parent: int, rank: int) -> int:
     children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
     ranks = {int(child): Path(f"/proc/{child}/environ").read_bytes().split(b"\0") for child in children}
     return next(child for child, environment in ranks.items() if f"RANK={rank}".encode() in environment)
-
-
-def assert_same_end(run: Path, reference: Path) -> None:
-    """Both runs end with the same tensors in both checkpoints, bit for bit, the same log and the same predictions."""
-    training.assert_same_results(run, reference)
-    for name in ("last", "best"):
-        (parts, values), (others, other_values) = (
-            checkpoints.load(path / "checkpoints" / f"{name}.safetensors") for path in (run, reference)
-        )
-        for found in (values, other_values):
-            found.get("position", {}).pop("train_seconds", None)
-        assert values == other_values
-        assert parts.keys() == others.keys()
-        for part, tensors in parts.items():
-            assert tensors.keys() == others[part].keys()
-            for key, tensor in tensors.items():
-                assert torch.equal(tensor, others[part][key]), f"{name}: {part} {key}"
-
-
-def weights_of(run: Path) -> dict[str, np.ndarray]:
-    """Of the best epoch."""
-    parts, _ = checkpoints.load(run / "checkpoints" / "best.safetensors")
-    return {name: tensor.numpy() for name, tensor in parts["model"].items()}

@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 from cifar10_tools import write_tiny_backbone
-from resuming import Training, assert_same_end
+from resuming import Training
 
 from accelerate_projects import checkpoints
 from accelerate_projects.cifar10.config import PRESETS, Config
 from accelerate_projects.cifar10.train import train
 from accelerate_projects.keeper import Keeper
 from dl_shared.runs import find_run, read_history, read_summary
+from dl_shared.testing.checkpoints import assert_same_end
 from dl_shared.testing.kills import KILLS, survive
 
 EPOCHS = 3
@@ -70,7 +71,7 @@ def test_taken_up_after_an_update_of_any_epoch_it_ends_the_same(training, tmp_pa
 
     def saved_for_the_last_time(keeper):
         save(keeper)
-        if keeper.at.step == step:
+        if keeper.position.step == step:
             raise Stopped
 
     monkeypatch.setattr(Keeper, "save", saved_for_the_last_time)

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
-from resuming import Training, assert_same_end
+from resuming import Training
 from scipy.optimize import minimize
 from sklearn.linear_model import RidgeCV
 
@@ -17,6 +17,7 @@ from accelerate_projects.houses.train import train
 from accelerate_projects.keeper import Keeper
 from dl_shared.runs import find_run, read_config, read_history, read_summary
 from dl_shared.tasks import houses
+from dl_shared.testing.checkpoints import assert_same_end
 from dl_shared.testing.kills import KILLS, survive
 
 

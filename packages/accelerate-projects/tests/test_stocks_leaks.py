@@ -2,12 +2,13 @@
 
 import pandas as pd
 import pytest
-from resuming import Training, weights_of
+from resuming import Training
 from stocks_tools import OPTIONS, write_headlines, write_prices
 
 from accelerate_projects.stocks.config import Config
 from accelerate_projects.stocks.data import load_data
 from dl_shared.runs import read_summary
+from dl_shared.testing.checkpoints import weights_of
 from dl_shared.testing.leaks import assert_blind, assert_tells_signal_from_luck, with_other_future
 
 

@@ -3,11 +3,12 @@
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from resuming import Training, assert_same_end
+from resuming import Training
 from stocks_tools import OPTIONS, write_headlines, write_prices
 
 from accelerate_projects.stocks.cli import main
 from dl_shared.runs import find_run, read_history, read_summary
+from dl_shared.testing.checkpoints import assert_same_end
 from dl_shared.testing.kills import KILLS, survive
 
 EPOCHS = 3

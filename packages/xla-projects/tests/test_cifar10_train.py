@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 from cifar10_tools import small_options, write_tiny_backbone
-from resuming import Training, assert_same_end, stopped_after
+from resuming import Training, stopped_after
 from safetensors.numpy import load_file
 
 from dl_shared import checkpoints
 from dl_shared.runs import find_run, read_history, read_summary
 from dl_shared.tasks import cifar10
+from dl_shared.testing.checkpoints import assert_same_end
 from dl_shared.testing.kills import KILLS, survive
 from xla_projects.cifar10.config import PRESETS, Config
 from xla_projects.cifar10.train import train

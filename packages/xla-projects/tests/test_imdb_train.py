@@ -6,10 +6,11 @@ import pytest
 from imdb_tools import SMALL
 from imdb_tools import few_reviews as few_reviews
 from imdb_tools import tiny_bert as tiny_bert
-from resuming import Training, assert_same_end, stopped_after
+from resuming import Training, stopped_after
 
 from dl_shared.data.backbones import embedded_folder
 from dl_shared.runs import find_run, read_history, read_summary
+from dl_shared.testing.checkpoints import assert_same_end
 from dl_shared.testing.kills import KILLS, survive
 from xla_projects import checkpoints
 from xla_projects.device import compilations

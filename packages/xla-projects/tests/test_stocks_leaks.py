@@ -1,10 +1,11 @@
 """No look-ahead, from the first feature to the trained weights; and a signal is told from luck."""
 
 import pytest
-from resuming import Training, weights_of
+from resuming import Training
 from stocks_tools import OPTIONS, write_prices
 
 from dl_shared.runs import read_summary
+from dl_shared.testing.checkpoints import weights_of
 from dl_shared.testing.leaks import assert_blind, assert_tells_signal_from_luck
 from xla_projects.stocks.config import Config
 from xla_projects.stocks.data import load_data

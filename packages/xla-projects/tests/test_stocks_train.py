@@ -3,13 +3,14 @@
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from resuming import Stopped, Training, assert_same_end, stopped_after
+from resuming import Stopped, Training, stopped_after
 from stocks_tools import OPTIONS, small, write_prices
 
 from dl_shared.data.draws import Draws
 from dl_shared.data.windows import trainable_ends
 from dl_shared.runs import find_run, read_history, read_summary
 from dl_shared.tasks import stocks
+from dl_shared.testing.checkpoints import assert_same_end
 from dl_shared.testing.kills import KILLS, survive
 from xla_projects.device import compilations
 from xla_projects.keeper import Keeper
@@ -88,7 +89,7 @@ def test_killed_at_random_moments_and_resumed_it_ends_the_same(training, tmp_pat
 def test_killed_between_its_first_log_and_its_first_checkpoint_it_logs_nothing_twice(
     training, tmp_path, uninterrupted, monkeypatch
 ):
-    def killed(keeper, *, ended=False):
+    def killed(keeper):
         raise Stopped
 
     config = Config(**{**training.options, "checkpoint_seconds": 1e9})

@@ -1,4 +1,4 @@
-"""A slice of TPUs has several hosts, and on each runs the same command: the first host keeps the run directory."""
+"""One run of one host, or of the several hosts of a TPU slice: the first keeps the run directory."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ def start_run(device: Device, project: str, config: XlaConfig, **options: Any) -
     import torch.distributed as dist
 
     if not dist.is_initialized():
-        dist.init_process_group("gloo", init_method="xla://")  # beside XLA: what is said here is for the hosts
+        dist.init_process_group("gloo", init_method="xla://")  # for what hosts tell each other, not for tensors
 
     def from_first(text: str) -> str:
         told = [text]
@@ -29,13 +29,13 @@ def start_run(device: Device, project: str, config: XlaConfig, **options: Any) -
     return start_together(project, config, is_first=device.host == 0, from_first=from_first, **options)
 
 
-def on_any_host(device: Device, flag: bool) -> bool:
-    """Whether it is so on one of them, so that all take the same turn; every host must call it."""
+def any_host(device: Device, *flags: bool) -> tuple[bool, ...]:
+    """Each flag, or'ed over all hosts, so that all of them take the same turn; every host must call it."""
     if device.hosts == 1:
-        return flag
+        return flags
     import torch
     import torch.distributed as dist
 
-    count = torch.tensor(int(flag))
-    dist.all_reduce(count)
-    return bool(count)
+    counts = torch.tensor(flags, dtype=torch.int32)
+    dist.all_reduce(counts)
+    return tuple(bool(count) for count in counts.tolist())

@@ -1,4 +1,4 @@
-"""Fine-tune a transformer on packed reviews with PyTorch/XLA: the run around it, the loop, and what the loop calls."""
+"""Fine-tune a transformer on packed reviews with PyTorch/XLA: the run, then the loop, then what the loop calls."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -32,10 +32,10 @@ Watch = Callable[[int, dict[str, float]], None]
 
 
 def train(config: Config, *, runs_dir: Path | None = None, resume: str | Path | None = None) -> Path:
-    """Train, test once, report; returns the run directory. A process that follows another ends here.
+    """Train, test once, report; returns the run directory. Hosts other than the first end here.
 
     Args:
-        config: every option.
+        config: of the run.
         runs_dir: where runs are kept.
         resume: an unfinished run to go on with.
 
@@ -67,15 +67,15 @@ class Parts(NamedTuple):
 
 
 def fit(config: Config, network: Network, parts: Parts, run: Run, device: Device, watch: Watch | None = None) -> Judge:
-    """Train, from the last checkpoint if there is one; returns the network of the epoch with the best validation F1.
+    """Train, from the last checkpoint if there is one; returns the judge with the network of the best epoch.
 
     Args:
-        config: every option.
-        network: before its first step, on the host.
-        parts: of which the first is learned from, and the second follows each epoch.
-        run: where all is kept.
-        device: to train on.
-        watch: is told the number of each epoch that has ended, and its validation scores.
+        config: of the run.
+        network: before its first update, on the host; it is moved to the device.
+        parts: the training part is learned from, and the validation part is scored after each epoch.
+        run: keeps checkpoints and scores.
+        device: that trains.
+        watch: called after each epoch with its number, from 1, and its validation scores.
 
     Raises:
         InputError: if the loss is no longer finite.
@@ -116,7 +116,7 @@ def fit(config: Config, network: Network, parts: Parts, run: Run, device: Device
                 watch(epoch + 1, validation)
 
     keeper.record_cost()
-    rate = keeper.at.step * batches.reviews_per_step / keeper.at.train_seconds
+    rate = keeper.position.step * batches.reviews_per_step / keeper.position.train_seconds
     run.update("cost", examples_per_second=rate, padding=batches.padding)
     best, _ = checkpoints.load(keeper.best)
     checkpoints.load_weights(device, keeper.best, network, best["model"])
@@ -132,8 +132,8 @@ def make_train_step(
         network: on the device, in training mode.
         optimizer: of `make_adamw`.
         device: that trains.
-        clip: largest norm of the gradient; 0 leaves it as it is.
-        reviews: of a step, on average; steps with more of them weigh more, so that each review weighs the same.
+        clip: largest norm of the gradient; 0 does not clip.
+        reviews: of a step, on average; the loss is divided by it, so that each review weighs the same in any step.
     """
     params = [param for group in optimizer.param_groups for param in group["params"]]
 
@@ -168,14 +168,14 @@ def batch_sums(
     labels: Int[Tensor, " reviews"],
     weights: Float[Tensor, " reviews"],
 ) -> Float[Tensor, " 5"]:
-    """Loss; then reviews: true positives, false positives, false negatives, true negatives. Weight 0 counts nothing."""
+    """Losses; true positives, false positives, false negatives, true negatives; weight 0 leaves a place out."""
     predicted, actual = logits.argmax(1).bool(), labels.bool()
     kinds = torch.stack([predicted & actual, predicted & ~actual, ~predicted & actual, ~predicted & ~actual])
     return torch.cat([losses.sum().reshape(1), (kinds * weights).sum(1)])
 
 
 def load_network(config: Config, data: imdb.Data, run: Run) -> tuple[Network, Tokenizer]:
-    """The network before its first step and its tokenizer, described in the run.
+    """The network before its first update and its tokenizer; writes their description into the run.
 
     Raises:
         InputError: if they cannot be used.
@@ -189,7 +189,7 @@ def load_network(config: Config, data: imdb.Data, run: Run) -> tuple[Network, To
 
 
 def make_batches(config: Config, data: imdb.Data, tokenizer: Tokenizer, device: Device) -> Parts:
-    """All reviews as rows, in shapes chosen for the training part; says how many, and how much of them is padding."""
+    """All reviews as rows, in shapes chosen for the training part; reports their number and the share of padding."""
 
     def tokens_of(part: Reviews) -> Tokens:
         return encode(tokenizer, part.texts, max_length=config.max_length, truncation=config.truncation, keep=True)
