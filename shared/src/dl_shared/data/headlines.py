@@ -165,7 +165,7 @@ def known_at_close(dates: pd.Series) -> pd.Series:
     Independence Day and Christmas. What comes later on such a day waits for the next, also in the other years.
     """
     texts = dates.str.strip()
-    zoned = texts.str.contains(r"\d\d:\d\d.*(?:Z|[+-][\d:]+)$", regex=True)
+    zoned = texts.str.contains(r"[Tt ]\d.*(?:[Zz]|[+-][\d:]+)$", regex=True)
     moments = pd.to_datetime(texts.where(zoned), errors="coerce", utc=True, format="ISO8601").dt.tz_convert(EXCHANGE)
     local = pd.to_datetime(texts.where(~zoned), errors="coerce", format="ISO8601")
     local = moments.dt.tz_localize(None).fillna(local).astype("datetime64[s]")
