@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import zipfile
 
 import pytest
 import torch
@@ -87,12 +88,16 @@ def test_what_this_machine_lacks(capsys, tmp_path, few_images, arguments, messag
     assert not list(tmp_path.glob("lightning-cifar10/*"))
 
 
-@pytest.mark.parametrize("damage", ["emptied", "cut short", "of another model"])
+@pytest.mark.parametrize("damage", ["emptied", "cut short", "odd inside", "of another model"])
 def test_a_damaged_checkpoint(capsys, tmp_path, finished, damage):
     run = shutil.copytree(finished, tmp_path / "run")
     file = run / "checkpoints" / "best.ckpt"
     if damage == "of another model":
         torch.save({"state_dict": {"network.classifier.weight": torch.zeros(2, 3)}}, file)
+    elif damage == "odd inside":
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr("best/data.pkl", b"\x80\x020.")  # takes what is not there from the stack
+            archive.writestr("best/version", "3")
     else:
         file.write_bytes(b"" if damage == "emptied" else file.read_bytes()[:2000])
     Image.new("RGB", (32, 32)).save(tmp_path / "a.png")
