@@ -14,7 +14,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 
-from dl_shared.errors import InputError
+from dl_shared.errors import InputError, few
 from dl_shared.files import read_json
 from dl_shared.paths import user_path
 
@@ -172,10 +172,10 @@ def check_all_loaded(fresh: Iterable[str], name: str) -> None:
     Raises:
         InputError: if there is one.
     """
-    lacking = sorted(fresh)
-    if lacking:
-        others = f" and {len(lacking) - 1} others" if len(lacking) > 1 else ""
-        raise InputError(f"the weights of {name} do not fit its config.json: {lacking[0]}{others}")
+    if lacking := sorted(fresh):
+        raise InputError(
+            f"the weights of {name} do not fit its config.json; missing or of another size: {few(lacking)}"
+        )
 
 
 @contextlib.contextmanager

@@ -19,9 +19,9 @@ class SgdConfig(PicturesConfig, AccelerateConfig):
     """Of SGD with Nesterov's momentum, at its peak."""
     momentum: float = 0.9
     weight_decay: float = 5e-4
-    """Added to the gradient of a filter, times the filter."""
+    """Of filters; biases and normalisations do not decay."""
     ema: float = 0.0
-    """Decay per update of the average of the weights that is validated and tested; 0 takes the weights themselves."""
+    """Decay, per update, of the moving average of the weights that is validated and tested; 0 for no average."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -35,14 +35,14 @@ class Config(SgdConfig, FineTuningConfig):
     """Options of `accelerate-cifar10 train`. The defaults are the recipe for 45,000 pictures on two CPU cores."""
 
     epochs: int = 8
-    """As many updates each as one pass over all training pictures has, whatever share of them is used."""
+    """Each has as many updates as a pass over all training pictures, whatever share of them is used."""
     backbone: str = EMBEDDED
     """`embedded`, a name on the hub (microsoft/resnet-18), a folder, a .pth file of torchvision's, or `none`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PretrainConfig(SgdConfig):
-    """Options of `accelerate-cifar10 pretrain`: a small ResNet from random weights. The embedded one was made so."""
+    """Options of `accelerate-cifar10 pretrain`: a small ResNet from random weights, as the embedded one was made."""
 
     verb: ClassVar[str] = "pretrain"
     changeable: ClassVar[frozenset[str]] = SgdConfig.changeable | {"output"}
@@ -69,11 +69,13 @@ class PretrainConfig(SgdConfig):
         if self.image_size == 0:
             raise ValueError("image_size must be at least 32 pixels: there is no backbone to ask")
         if not self.hidden_sizes or len(self.hidden_sizes) != len(self.depths):
-            raise ValueError(f"hidden_sizes and depths must be as many, got {self.hidden_sizes} and {self.depths}")
+            raise ValueError(f"hidden_sizes {self.hidden_sizes} and depths {self.depths} must have the same length")
         if min(self.embedding_size, *self.hidden_sizes, *self.depths) < 1:
             raise ValueError("embedding_size, hidden_sizes and depths must be positive")
         if self.image_size // 4 < 2 ** (len(self.hidden_sizes) - 1):
-            raise ValueError(f"{len(self.hidden_sizes)} stages halve {self.image_size} pixels away; give fewer")
+            raise ValueError(
+                f"image_size {self.image_size} is too small for {len(self.hidden_sizes)} stages; give fewer"
+            )
 
 
 PRESETS = {
