@@ -5,7 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from accelerate_projects.cifar10.augment import Pipeline, inside, windows
+from accelerate_projects.cifar10.augment import Pipeline, crop_weights, interval_mask
 from accelerate_projects.cifar10.config import Config
 from dl_shared.data.draws import uniforms
 from dl_shared.data.picture_backbones import Preparation
@@ -40,18 +40,18 @@ def test_inputs_are_normalised_and_in_channels_last(images):
 
 def test_a_window_by_hand():
     """Half of four pixels as two: at the beginning pixels 0 and 1, at the end 2 and 3."""
-    found = windows(torch.zeros(2), torch.tensor([0.0, 1.0]), 0.5, 4, 2)
+    found = crop_weights(torch.zeros(2), torch.tensor([0.0, 1.0]), 0.5, 4, 2)
     assert found.tolist() == [[[1, 0, 0, 0], [0, 1, 0, 0]], [[0, 0, 1, 0], [0, 0, 0, 1]]]
 
 
 def test_an_interval_by_hand():
-    found = inside(torch.tensor([1.0, 0.5, 0.0]), torch.tensor([0.0, 1.0, 0.5]), 0.5, 8)
+    found = interval_mask(torch.tensor([1.0, 0.5, 0.0]), torch.tensor([0.0, 1.0, 0.5]), 0.5, 8)
     assert found.tolist() == [[1, 1, 1, 1, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 1, 1], [0] * 8]
 
 
 def test_weights_of_every_window_sum_to_one():
     chance = torch.from_numpy(uniforms(0, np.arange(50), 2))
-    weights = windows(chance[0], chance[1], 0.3, 32, 64)
+    weights = crop_weights(chance[0], chance[1], 0.3, 32, 64)
     torch.testing.assert_close(weights.sum(2), torch.ones(50, 64))
 
 

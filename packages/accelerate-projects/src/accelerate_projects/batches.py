@@ -1,4 +1,4 @@
-"""Which rows make which batch: a function of the seed and the epoch, for loaders that Accelerate cuts and skips."""
+"""Which rows make which batch: a function of seed and epoch, so that Accelerate can share batches and skip them."""
 
 import itertools
 from collections.abc import Iterator
@@ -9,14 +9,14 @@ from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler
 
 
 class EpochSampler(Sampler[int]):
-    """The rows of an epoch, in an order of its own. The `set_epoch` of Accelerate's loaders comes down to this one.
+    """The rows of each epoch, in an order of its own; `set_epoch` of Accelerate's loaders calls the one here.
 
     Args:
-        rows: how many there are.
-        batch_size: rows of an update; those that do not fill one wait for another epoch.
+        rows: of the dataset.
+        batch_size: rows of an update; rows that do not fill one are left to other epochs.
         seed: of the run.
         passes: how often an epoch goes through all rows.
-        stride: an epoch takes one in so many of them, others each time.
+        stride: an epoch takes one in `stride` of them, drawn anew for each.
     """
 
     def __init__(self, rows: int, batch_size: int, *, seed: int, passes: int = 1, stride: int = 1) -> None:
@@ -37,8 +37,10 @@ class EpochSampler(Sampler[int]):
 
 
 class DrawSampler(EpochSampler):
-    """Likewise, but instead of rows the numbers of draws, each of which occurs once in a whole run; `draw % rows` is
-    its row. What is random about an example can so be a function of its draw, whichever process it falls to."""
+    """Yields numbers of draws in place of rows: each occurs once in a whole run, and its row is `draw % rows`.
+
+    Augmentation can then be a function of the draw, whichever process makes it.
+    """
 
     def _pass(self, number: int) -> list[int]:
         first = (self.epoch * self.passes + number) * self.rows
@@ -55,19 +57,19 @@ def epoch_loader(
     stride: int = 1,
     sampler: type[EpochSampler] = EpochSampler,
 ) -> DataLoader:
-    """Batches of every epoch, each in `accumulate` equal parts.
+    """A loader of shuffled batches, each in `accumulate` equal parts.
 
-    There are no worker processes, because nothing is read or decoded: the dataset's `__getitems__` makes a whole batch
-    of rows that lie in memory, or on the device, at once.
+    There are no worker processes, because nothing is read or decoded: the rows lie in memory or on the device, and the
+    dataset's `__getitems__` makes a whole batch of them at once.
 
     Args:
         dataset: with `__getitems__`.
         batch_size: rows of an update, of all processes and parts together.
         seed: of the run.
-        accumulate: parts.
-        passes: how often an epoch goes through all rows.
-        stride: an epoch takes one in so many of them, others each time.
-        sampler: whether `__getitems__` is given rows or draws.
+        accumulate: parts that a batch is cut into.
+        passes: see `EpochSampler`.
+        stride: see `EpochSampler`.
+        sampler: `DrawSampler` gives draws to `__getitems__` in place of rows.
     """
     rows = sampler(len(dataset), batch_size, seed=seed, passes=passes, stride=stride)  # type: ignore[arg-type]
     parts = BatchSampler(rows, batch_size // accumulate, drop_last=True)

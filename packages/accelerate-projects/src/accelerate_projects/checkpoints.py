@@ -1,6 +1,6 @@
 """Checkpoints of tensors, in the files of `dl_shared.checkpoints`.
 
-`Accelerator.save_state` and `load_state` keep random state and custom objects as pickles; here neither is needed.
+`Accelerator.save_state` and `load_state` pickle random state and custom objects; these projects need neither.
 """
 
 from collections.abc import Mapping
@@ -38,13 +38,12 @@ def load(path: Path) -> tuple[dict[str, Tensors], dict[str, Any]]:
         InputError: if the file is missing, cut short or of another kind.
     """
     parts, values = checkpoints.load(path)
-    return {part: {name: torch.from_numpy(array) for name, array in named.items()} for part, named in parts.items()}, (
-        values
-    )
+    tensors = {part: {name: torch.from_numpy(array) for name, array in named.items()} for part, named in parts.items()}
+    return tensors, values
 
 
 def load_weights(path: Path, model: nn.Module, weights: Tensors) -> None:
-    """Put weights from `path` into a model.
+    """Load weights that were read from `path` into a model.
 
     Raises:
         InputError: if they are those of another model.
@@ -62,7 +61,7 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> Tensors:
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors) -> None:
-    """Put that state back; learning rates and the like are those of the optimizer as it was made."""
+    """Put that state back; learning rates and other hyperparameters stay those of the new optimizer."""
     params = [param for group in optimizer.param_groups for param in group["params"]]
     state: dict[int, Tensors] = {}
     for name, tensor in tensors.items():
@@ -72,5 +71,5 @@ def load_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors) -> None:
 
 
 def _laid_out_like(param: Tensor, tensor: Tensor) -> Tensor:
-    """A file holds no strides, and a fused optimizer on the CPU goes through memory without looking at them."""
+    """A file holds no strides, but a fused optimizer on the CPU expects its state to have those of the parameter."""
     return torch.empty_like(param, dtype=tensor.dtype).copy_(tensor) if tensor.shape == param.shape else tensor

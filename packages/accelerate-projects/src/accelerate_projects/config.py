@@ -8,12 +8,12 @@ from dl_shared.config import TrainConfig
 
 @dataclass(frozen=True, kw_only=True)
 class AccelerateConfig(TrainConfig):
-    """Options of the loop; a project adds its own. How many processes train is said to `accelerate launch`."""
+    """Options of every loop; a project adds its own. `accelerate launch` is told how many processes train."""
 
     changeable: ClassVar[frozenset[str]] = TrainConfig.changeable | {"checkpoint_seconds"}
 
     accumulate: int = 1
-    """Parts that a batch is cut into, whose gradients are summed before an update: for batches that do not fit."""
+    """Parts that a batch is cut into, for batches that do not fit; an update sums the gradients of all parts."""
     checkpoint_seconds: float = 60.0
     """At most this much work is lost by a kill; a checkpoint is also written after every epoch."""
 

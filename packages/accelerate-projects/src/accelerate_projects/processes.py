@@ -14,23 +14,23 @@ from dl_shared.errors import InputError, LostWorkerError
 from dl_shared.processes import start_together
 from dl_shared.runs import Run
 
-# What the backends say of a process that is gone: gloo, NCCL, and the store through which processes meet.
+# What gloo, NCCL and the store through which processes meet say when a process is gone.
 LOST = ("Connection closed by peer", "Connection reset by peer", "NCCL", "Broken pipe", "Socket Timeout")
 MIXED_PRECISION = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
 
 
 def make_accelerator(config: AccelerateConfig, *handlers: KwargsHandler) -> Accelerator:
-    """The `Accelerator` that the options ask for, in each of the processes.
+    """The `Accelerator` that the options ask for; every process makes one.
 
     Every batch is cut into equal parts, one for each process (`split_batches`), so that `--batch-size` means the same
-    however many there are.
+    for any number of processes.
 
     Args:
         config: of the run.
         handlers: for the `Accelerator`, such as options of `DistributedDataParallel`.
 
     Raises:
-        InputError: if this machine lacks the device, or the number format on it; if a batch cannot be cut so.
+        InputError: if this machine lacks the device or the number format, or a batch cannot be cut into equal parts.
     """
     if config.device == "tpu":
         raise InputError("--device tpu is for xla-projects; take cpu, gpu or auto")
@@ -40,7 +40,7 @@ def make_accelerator(config: AccelerateConfig, *handlers: KwargsHandler) -> Acce
     on_cpu = config.device == "cpu" or not gpu
     if on_cpu and config.precision == "fp16":
         raise InputError("--precision fp16 needs a GPU; on a CPU take bf16 or fp32")
-    AcceleratorState._reset_state()  # that of an earlier run of this process, perhaps in another number format
+    AcceleratorState._reset_state()  # an earlier run of this process may have had another number format
     accelerator = Accelerator(
         cpu=on_cpu,
         mixed_precision=MIXED_PRECISION[config.precision],
@@ -53,8 +53,8 @@ def make_accelerator(config: AccelerateConfig, *handlers: KwargsHandler) -> Acce
     if config.batch_size % parts:
         accelerator.end_training()
         raise InputError(
-            f"--batch-size {config.batch_size} cannot be cut into {parts} equal parts, one for each of"
-            f" {accelerator.num_processes} processes and each of {config.accumulate} to accumulate"
+            f"--batch-size {config.batch_size} cannot be cut into {parts} equal parts:"
+            f" {accelerator.num_processes} processes accumulate {config.accumulate} each"
         )
     return accelerator
 
@@ -85,7 +85,7 @@ def any_process(accelerator: Accelerator, *flags: bool) -> tuple[bool, ...]:
 
 @contextmanager
 def explaining_lost_worker(accelerator: Accelerator) -> Iterator[None]:
-    """What the others see when one process dies, in one line.
+    """Say in one line that another process has died, which backends say in many.
 
     Raises:
         LostWorkerError: in place of the error of the backend.

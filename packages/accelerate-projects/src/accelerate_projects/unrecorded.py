@@ -1,4 +1,4 @@
-"""Trainings that keep no run, or are one of many: in one process each."""
+"""Trainings that keep no run, and verbs that train many networks: both in a single process."""
 
 import os
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from dl_shared.runs import Run
 
 @contextmanager
 def unrecorded_run() -> Iterator[Run]:
-    """Where a loop that wants a run leaves no trace and says nothing.
+    """A stand-in for a run, for loops that need one: it keeps nothing and says nothing.
 
     Raises:
         InputError: in one of several processes that train as one.
@@ -22,10 +22,10 @@ def unrecorded_run() -> Iterator[Run]:
 
 
 def refuse_several() -> None:
-    """For verbs that train one network after another.
+    """Refuse a verb that trains one network after another in one of several processes.
 
     Raises:
-        InputError: in one of several processes that train as one.
+        InputError: if `accelerate launch` has started several.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise InputError("this verb trains one network after another: start it without `accelerate launch`")

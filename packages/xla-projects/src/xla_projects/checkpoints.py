@@ -1,6 +1,6 @@
-"""Models and optimizers to and from the files of `dl_shared.checkpoints`, always by way of the host.
+"""Models and optimizers to and from the files of `dl_shared.checkpoints`, by way of the host.
 
-What was moved takes the place of what is there: copying into it would be recorded, and compiled.
+Tensors that are read replace those of the model: copying into them would be recorded, and compiled.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ def weights(model: nn.Module) -> Arrays:
 
 
 def load_weights(device: Device | None, path: Path, model: nn.Module, arrays: Mapping[str, np.ndarray]) -> None:
-    """Put weights from `path` into a model on the device, or on the host where none is given.
+    """Load weights that were read from `path` into a model on the device, or on the host if it is None.
 
     Raises:
         InputError: if they are those of another model.
@@ -36,7 +36,7 @@ def load_weights(device: Device | None, path: Path, model: nn.Module, arrays: Ma
 
 
 def optimizer_arrays(optimizer: torch.optim.Optimizer) -> Arrays:
-    """The state of an optimizer: for each parameter, by its number, what is kept for it; on the host."""
+    """The state of an optimizer, on the host: for each parameter, by its number, the arrays kept for it."""
     params = [param for group in optimizer.param_groups for param in group["params"]]
     return {
         f"{number}.{name}": fetch(tensor)
@@ -46,7 +46,7 @@ def optimizer_arrays(optimizer: torch.optim.Optimizer) -> Arrays:
 
 
 def load_optimizer(device: Device, optimizer: torch.optim.Optimizer, arrays: Mapping[str, np.ndarray]) -> None:
-    """Put that state back, in the place of the state of a new optimizer."""
+    """Put that state in place of the state of a new optimizer."""
     params = [param for group in optimizer.param_groups for param in group["params"]]
     for key, array in arrays.items():
         number, _, name = key.partition(".")

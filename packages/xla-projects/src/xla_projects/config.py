@@ -9,17 +9,17 @@ from dl_shared.paths import user_path
 
 @dataclass(frozen=True, kw_only=True)
 class XlaConfig(TrainConfig):
-    """Where and how often; a project adds its own."""
+    """Options of every loop; a project adds its own."""
 
     changeable: ClassVar[frozenset[str]] = TrainConfig.changeable | {"devices", "checkpoint_seconds", "compile_cache"}
 
     precision: Literal["fp32", "bf16"] = "fp32"
     devices: int = 1
-    """Devices that share each batch; on a CPU so many are made of it, 0 takes all that a TPU host has."""
+    """Devices that share each batch; a CPU counts as so many, 0 takes all of a TPU host."""
     checkpoint_seconds: float = 60.0
     """At most this much work is lost by a kill; a checkpoint is also written after every epoch."""
     compile_cache: str | None = None
-    """Folder of compiled programs, for the next start on a TPU; a CPU cannot read them back."""
+    """Folder that keeps compiled programs for the next start; only on a TPU, as a CPU cannot read them back."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,12 +1,12 @@
-"""The glue: all that this package asks of torch_xla, but for the scan (`recurrent.py`).
+"""All that this package asks of torch_xla, except for the scan (`recurrent.py`).
 
-A successor of torch_xla has been announced; what would change then is in this module. Tensors on the device are lazy:
+A successor of torch_xla has been announced; this module is what would change. Tensors on the device are lazy:
 operations on them are recorded, and `Device.compiled` makes one graph of all that one call records, which is compiled
-the first time and looked up afterwards. Hence three rules, which keep a run at one compilation for each kind of call:
+the first time and looked up afterwards. Three rules keep a run at one compilation for each kind of call:
 
-- Tensors are made on the host and moved (`Device.put`), because making one on the device is recorded as well.
-- What changes from call to call goes in as a tensor: a Python number that is 0 or 1 becomes a constant of the graph.
-- Nothing is asked of a result within a call; `fetch` gets it afterwards.
+- Tensors are made on the host and moved by `Device.put`, because making one on the device would be recorded as well.
+- What changes from call to call is passed as a tensor: a Python number 0 or 1 would become a constant of the graph.
+- No value of a result is read within a call; `fetch` reads it afterwards.
 """
 
 import functools
@@ -27,7 +27,7 @@ from xla_projects.config import XlaConfig
 
 AXIS = "data"
 _started: dict[str, Any] = {}
-"""What the runtime of this process was started with, and how many devices it found."""
+"""What the runtime of this process was started with, and how many devices share a batch."""
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
 Module = TypeVar("Module", bound=nn.Module)
@@ -37,8 +37,8 @@ Module = TypeVar("Module", bound=nn.Module)
 class Device:
     """Where tensors lie and graphs run: one device, or several of one kind that share each batch.
 
-    Several are driven as one, by SPMD: a program for one device is compiled for all of them, and each holds a
-    part of what is split and all of the rest (Xu et al. 2021, "GSPMD", arXiv:2105.04663).
+    Several are driven as one by SPMD: a program written for one device is compiled for all of them, and each holds its
+    part of a split tensor and a copy of every other (Xu et al. 2021, "GSPMD", arXiv:2105.04663).
     """
 
     kind: Literal["CPU", "TPU"]
@@ -46,20 +46,20 @@ class Device:
     device: torch.device
     precision: Literal["fp32", "bf16"]
     mesh: Any = None
-    """Of all devices along one axis, where there are several."""
+    """All devices along one axis, if there are several."""
     hosts: int = 1
-    """Machines that the devices belong to, each with a process like this one."""
+    """Machines that the devices belong to, each of which runs a process like this one."""
     host: int = 0
-    """The number of this one."""
+    """The number of this machine, from 0."""
 
     def put(self, values: np.ndarray | Tensor, *, split: bool = False) -> Tensor:
-        """Move an array to the device, which is no compilation.
+        """Move an array to the device, without a compilation.
 
-        `tensor.to(device)` would record a 0 or a 1 without dimensions as a constant.
+        `tensor.to(device)` would record a scalar 0 or 1 as a constant.
 
         Args:
             values: on the host.
-            split: give each device an equal part of the first axis.
+            split: whether each device gets an equal part of the first axis, or all of them everything.
         """
         import torch_xla.core.xla_model as xm
 
@@ -68,12 +68,12 @@ class Device:
         if self.mesh is not None:
             from torch_xla.distributed import spmd
 
-            # Also of what is whole everywhere: results are marked so, and would be inputs of another graph.
+            # Replicated tensors are marked too: results of a step are, and an unmarked input would be another graph.
             spmd.mark_sharding(tensor, self.mesh, (AXIS if split else None, *[None] * (tensor.ndim - 1))[: tensor.ndim])
         return tensor
 
     def whole(self, tensor: Tensor) -> Tensor:
-        """Within a compiled call: let each device have all of a result; fetching one that is split is compiled anew."""
+        """Within a compiled call: give each device all of a result. Fetching a split one would be compiled again."""
         if self.mesh is not None:
             from torch_xla.distributed import spmd
 
@@ -81,15 +81,15 @@ class Device:
         return tensor
 
     def to(self, module: Module) -> Module:
-        """Move a module; every device has all of it."""
-        return module._apply(lambda tensor: self.put(tensor.detach()))  # what `module.to` does, by our way
+        """Move a module; every device gets all of it."""
+        return module._apply(lambda tensor: self.put(tensor.detach()))  # as `module.to` does, but by `put`
 
     def autocast(self) -> AbstractContextManager[None]:
-        """In which matrix products and convolutions are computed in the number format asked for."""
+        """A context in which matrix products and convolutions are computed in the precision asked for."""
         return torch.autocast("xla", torch.bfloat16) if self.precision == "bf16" else nullcontext()
 
     def compiled(self, function: Callable[Given, Result]) -> Callable[Given, Result]:
-        """All that a call of a function does on the device as one graph; what would break the graph is an error."""
+        """The function with each call compiled as one graph; what would break the graph is an error."""
         import torch_xla
 
         @functools.wraps(function)
@@ -100,13 +100,13 @@ class Device:
         return call
 
     def seed(self, seed: int) -> None:
-        """Let the device's random numbers, such as those of dropout, begin anew; the seed is an input of the graph."""
+        """Seed the device's random numbers, such as those of dropout; the seed is an input of the graph."""
         import torch_xla
 
         torch_xla.manual_seed(seed, str(self.device))
 
     def wait(self) -> None:
-        """Until all that was recorded has been computed: for clocks."""
+        """Wait until all that was recorded has been computed, to measure time."""
         import torch_xla
 
         torch_xla.sync(wait=True)
@@ -118,12 +118,12 @@ def fetch(tensor: Tensor) -> np.ndarray:
 
 
 def compilations() -> int:
-    """How many graphs this process has compiled, by torch_xla's own count."""
+    """How many graphs this process has compiled, as counted by torch_xla."""
     return _compile_time()[0]
 
 
 def compile_seconds() -> float:
-    """How long this process has been compiling them."""
+    """How many seconds this process has spent on compiling them."""
     return _compile_time()[1]
 
 
@@ -135,9 +135,9 @@ def _compile_time() -> tuple[int, float]:
 
 
 def start_device(config: XlaConfig) -> Device:
-    """The device that the options ask for. A process has one kind and one number of devices, fixed by the first call.
+    """The device that the options ask for. The first call fixes kind and number of devices for the whole process.
 
-    Without `PJRT_DEVICE` in the environment it is a TPU where there is one, and else the CPU.
+    `auto` takes what `PJRT_DEVICE` says if it is set, else a TPU if there is one, else the CPU.
 
     Args:
         config: `device`, `devices`, `precision` and `compile_cache` are read.
@@ -177,8 +177,8 @@ def _kind(asked: str) -> Literal["CPU", "TPU"]:
 
 
 def _import() -> None:
-    os.environ.setdefault("PJRT_SELECT_DEFAULT_DEVICE", "0")  # which it would say it did
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # XLA's warnings are about its own plans
+    os.environ.setdefault("PJRT_SELECT_DEFAULT_DEVICE", "0")  # torch_xla would print that it did so
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # XLA's warnings are not for users
     try:
         import torch_xla  # noqa: F401
     except ImportError as error:
@@ -190,7 +190,7 @@ def _import() -> None:
 
 
 def _start_runtime(kind: str, devices: int, compile_cache: str | None) -> int:
-    """Start the runtime, once; returns how many devices share a batch."""
+    """Start the runtime if it is not running yet; returns how many devices share a batch."""
     import torch_xla
     import torch_xla.runtime as xr
 
@@ -221,7 +221,7 @@ def _start_runtime(kind: str, devices: int, compile_cache: str | None) -> int:
 
 
 def _use_cache(kind: str, folder: str) -> None:
-    """Keep compiled programs for the next process."""
+    """Keep compiled programs in a folder for the next process."""
     import torch_xla.runtime as xr
 
     path = Path(folder)

@@ -14,13 +14,13 @@ from xla_projects.device import Device
 def make_adamw(device: Device, groups: Sequence[dict[str, Any]], **options: Any) -> torch.optim.AdamW:
     """AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101) over groups of parameters that lie on the device.
 
-    An optimizer makes its moments at its first update, which so becomes a graph of its own: the whole step would be
-    compiled twice. Here they are zeros from the beginning, made on the host. And `capturable` keeps the number of
-    updates on the device, where it is an input of the graph.
+    torch's optimizers make their moments in the first update, which would be another graph: the whole step would be
+    compiled twice. Here the moments are zeros from the beginning, made on the host; `capturable` keeps the number of
+    updates on the device, as an input of the graph.
 
     Args:
         device: where the parameters are.
-        groups: as torch.optim takes them; their learning rates are given before each update, see `set_rates`.
+        groups: as torch.optim takes them, without learning rates: `set_rates` gives those of each update.
         options: of AdamW, such as `betas`, `eps` and `weight_decay`.
     """
     optimizer = torch.optim.AdamW(list(groups), lr=0.0, capturable=True, foreach=False, **options)
@@ -33,7 +33,7 @@ def make_adamw(device: Device, groups: Sequence[dict[str, Any]], **options: Any)
 
 
 def set_rates(optimizer: torch.optim.Optimizer, rates: Float[Tensor, " groups"]) -> None:
-    """The learning rates of the next update; within a compiled step, so that they are an input of the graph.
+    """Set the learning rates of the next update, inside the compiled step: they are an input of the graph.
 
     Args:
         optimizer: of `make_adamw`.

@@ -10,9 +10,9 @@ class SetupOptions:
     """Find the devices, compile and run one step on them, and say what is missing."""
 
     device: Device = "auto"
-    """Where to compute; `auto` takes a TPU where there is one."""
+    """Where to compute; `auto` takes a TPU if there is one."""
     devices: int = 1
-    """Devices that share each batch; on a CPU so many are made of it, 0 takes all that a TPU host has."""
+    """Devices that share each batch; a CPU counts as so many, 0 takes all of a TPU host."""
     compile_cache: str | None = None
     """Folder of compiled programs to try."""
     json: bool = False

@@ -1,9 +1,9 @@
 """`LSTM` and `GRU` for PyTorch/XLA, whose loop over time is one loop of the compiled program.
 
-On an XLA device `nn.LSTM` is unrolled: every time step becomes operations of its own, and compilation takes longer by
-the step. Here the loop is `torch_xla.experimental.scan`: one time step is compiled, however many there are. All else is
-inherited from `nn.LSTM` and `nn.GRU` (arguments, names of parameters, initial weights), so that weights move to and fro
-by their state dicts:
+On an XLA device `nn.LSTM` is unrolled: every time step becomes operations of its own, and the time of compiling grows
+with their number. Here the loop is `torch_xla.experimental.scan`, which compiles one time step, however many there are.
+Arguments, names of parameters and initial weights are inherited from `nn.LSTM` and `nn.GRU`, and state dicts of either
+load into the other:
 
     import torch, torch_xla
     from xla_projects import LSTM
@@ -13,13 +13,13 @@ by their state dicts:
     output.mean().backward()
     torch_xla.sync()
 
-On any other device a layer is what it inherits from: a network trained on a TPU predicts on a laptop.
+On any other device a layer is the one it inherits from, so that a network trained on a TPU predicts on a laptop.
 
-What does not depend on the step before is taken out of the loop, as in cuDNN (Appleyard et al. 2016, arXiv:1604.01946):
-the projection of all inputs is one matrix product before it, the gradient of the recurrent weights one product after
-the loop backward. That loop is written here. The gradient that `scan` itself derives would save the weights once more
-for each time step, and add up a gradient of their size in each. So there is no second derivative. And a loop is
-recorded once for each shape, not at each step (`replay.py`).
+What does not depend on the previous time step is taken out of the loop, as in cuDNN (Appleyard et al. 2016,
+arXiv:1604.01946): the projection of all inputs is one matrix product before the loop, and the gradient of the recurrent
+weights is one product after the backward loop. The backward loop is written by hand: the gradient that `scan` derives
+would save the weights again for each time step, and add up a gradient of their size in each. For that reason there are
+no second derivatives. A loop is recorded once for each shape, and not at each update (`replay.py`).
 """
 
 from typing import Any
@@ -37,13 +37,13 @@ States = tuple[Tensor, ...]
 
 
 class _Scanned(nn.RNNBase):
-    """What the two layers have in common: all but the loop."""
+    """What the two layers share: all but the loop over time."""
 
     carried: int
-    """How many states go from step to step."""
+    """Number of states carried from one time step to the next."""
 
     def forward(self, input: Any, hx: Any = None) -> Any:
-        """As `nn.LSTM` and `nn.GRU` do; under autocast the matrix products and the output are in its number format.
+        """As `nn.LSTM` and `nn.GRU` do; under autocast the matrix products and the output have its precision.
 
         Args:
             input: `(time, batch, input_size)`, with `batch_first` `(batch, time, input_size)`, or without a batch.
@@ -89,7 +89,7 @@ class _Scanned(nn.RNNBase):
         return tuple(states)
 
     def _layers(self, series: Tensor, states: States) -> tuple[Tensor, States]:
-        """One layer after another, `(time, batch, numbers)` to the same; where there are two directions, both."""
+        """All layers, in one direction or two; input and output are `(time, batch, features)`."""
         ends = []
         directions = 1 + self.bidirectional
         for layer in range(self.num_layers):
@@ -106,7 +106,7 @@ class _Scanned(nn.RNNBase):
         return series, tuple(torch.stack(of_layers) for of_layers in zip(*ends, strict=True))
 
     def _loop(self, series: Tensor, *states_and_weights: Tensor) -> States:
-        """One layer in one direction: its output, and its states at the end."""
+        """One layer in one direction: its output, and its states after the last time step."""
         raise NotImplementedError
 
 
@@ -151,11 +151,11 @@ class GRU(_Scanned, rnn.GRU):
 
 
 # What follows is one layer in one direction. `projected` is what the inputs add to the gates, `(time, batch, gates *
-# hidden)`. States and gates are float32 also where the products, and what is kept for the way back, are bfloat16.
+# hidden)`. States and gates are float32 even if the products, and what is kept for the backward loop, are bfloat16.
 
 
 def _sigmoid(x: Tensor) -> Tensor:
-    """That of torch; on a CPU, XLA is faster at a tanh than at an exponential and a division."""
+    """torch's sigmoid as a tanh, which XLA computes faster on a CPU than an exponential and a division."""
     return 0.5 * torch.tanh(0.5 * x) + 0.5
 
 
@@ -164,14 +164,14 @@ def _product(x: Tensor, matrix: Tensor) -> Tensor:
 
 
 def _before(first: Tensor, series: Tensor) -> Tensor:
-    """What each time step began with."""
+    """The states at the beginning of each time step."""
     return torch.cat([first[None].to(series.dtype), series[:-1]])
 
 
 def _scan(step: Any, carry: dict[str, Tensor], series: Any, *, backwards: bool = False) -> Any:
-    """`torch_xla.experimental.scan` without gradients, also from the last time step to the first.
+    """`torch_xla.experimental.scan` without gradients; with `backwards` from the last time step to the first.
 
-    That direction is there for the gradients of `scan`, and not in its interface.
+    torch_xla has that direction for the gradients of `scan`, and does not offer it in its interface.
     """
     from torch_xla.experimental import scan
 

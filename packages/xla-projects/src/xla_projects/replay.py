@@ -1,8 +1,8 @@
 """Pure functions of tensors that are recorded once for each shape, and replayed as one operation afterwards.
 
-torch_xla records a step anew each time it runs. Of a scan that is 4 to 5 ms of Python, whatever its length, as the
-loop is lowered and built each time before the whole step is looked up among those compiled: more than a small network
-takes to compute. `torch_xla.experimental.assume_pure` saves that by way of JAX; this does by torch_xla alone.
+torch_xla records a step anew each time it runs. A scan is also lowered and built anew, before the step is looked up
+among the compiled ones. That takes 4 to 5 ms of Python for a scan of any length: more than a small network takes to
+compute. `torch_xla.experimental.assume_pure` saves this by means of JAX; `Replayed` does with torch_xla alone.
 """
 
 from collections.abc import Callable
@@ -19,8 +19,8 @@ class _Recorded:
 
     Attributes:
         computation: of XLA, with numbered parameters.
-        places: which input each parameter is, where it is one.
-        constants: what the other parameters are.
+        places: for each parameter that is an input, the place of that input.
+        constants: the tensors of the other parameters.
     """
 
     computation: Any
@@ -29,12 +29,12 @@ class _Recorded:
 
 
 class Replayed:
-    """A function of tensors on the XLA device, recorded at the first call with inputs of these shapes and formats.
+    """A function of tensors on the XLA device, recorded at the first call for inputs of these shapes and types.
 
     Gradients do not flow through it: it is for `forward` and `backward` of a `torch.autograd.Function`.
 
     Args:
-        function: from tensors to a tuple of tensors, by nothing but these tensors, and without random numbers.
+        function: from tensors to a tuple of tensors; pure, and without random numbers.
     """
 
     def __init__(self, function: Callable[..., tuple[Tensor, ...]]) -> None:

@@ -1,4 +1,4 @@
-"""The verb `setup`: what there is to compute on, shown by computing on it."""
+"""The verb `setup`: finds the devices, and computes on them."""
 
 import os
 import time
@@ -24,8 +24,11 @@ TOLERANCE = 1e-4
 def setup(options: SetupOptions) -> dict[str, Any]:
     """Find the device, compile an update of a small network, make it twice, and compare it with eager PyTorch.
 
+    Returns:
+        versions, device, seconds and advice.
+
     Raises:
-        InputError: if there is no such device, or it computes something else than the host does.
+        InputError: if there is no such device, or its losses are not those of the host.
     """
     chosen = "PJRT_DEVICE" in os.environ and options.device == "auto"
     config = XlaConfig(
@@ -56,7 +59,7 @@ def setup(options: SetupOptions) -> dict[str, Any]:
 
 
 def _updates(device: Device | None) -> tuple[list[float], list[float]]:
-    """Seconds and losses of two updates, on the device or, where none is given, eagerly on the host."""
+    """Seconds and losses of two updates on the device; if it is None, only losses, computed eagerly on the host."""
     generator = torch.Generator().manual_seed(0)
     inputs, targets = (torch.randn(BATCH, size, generator=generator) for size in (FEATURES, 1))
     torch.manual_seed(0)

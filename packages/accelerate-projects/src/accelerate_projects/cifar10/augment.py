@@ -1,11 +1,11 @@
 """Crop, flip, erase and enlarge a batch of pictures on the device, by two matrix products.
 
-Bilinear resizing is linear, in rows and in columns alike: `outputs = R @ inputs @ C.T`, where each row of R and of C
-holds the weights with which one output pixel looks at the input pixels. A crop and a mirroring only change which pixels
-those are, so that each picture of a batch gets its own R and C, and all is done at once.
+Bilinear resizing is linear in rows and in columns: `outputs = R @ inputs @ C.T`, where each row of R and of C holds the
+weights that one output pixel gives to the input pixels. A crop or a flip only changes these weights. So each picture of
+a batch has an R and a C of its own, and two batched products augment and enlarge them all.
 
-What is drawn for a picture is a function of the run's seed and of the number of the draw (`batches.py`), so that it is
-the same after a resumption, in one process and in many.
+The random numbers of a picture are a function of the run's seed and of the number of the draw (`batches.py`): they are
+the same after a resumption, and in one process or many.
 """
 
 import torch
@@ -35,23 +35,23 @@ class Pipeline:
     def plain(self, images: UInt8[Tensor, "batch height width 3"]) -> Float[Tensor, "batch 3 size size"]:
         """Enlarged and normalised, without augmentation."""
         height, width = images.shape[1:3]
-        rows, columns = (whole(length, self.size).to(images.device) for length in (height, width))
+        rows, columns = (resize_weights(length, self.size).to(images.device) for length in (height, width))
         return self._enlarge(images, rows, columns)
 
     def augmented(
         self, images: UInt8[Tensor, "batch height width 3"], draws: Int[Tensor, " batch"]
     ) -> Float[Tensor, "batch 3 size size"]:
-        """Likewise, each cropped, mirrored and erased as its draw says."""
+        """Enlarged and normalised, each cropped, flipped and erased at random by its draw."""
         config, (height, width) = self.config, images.shape[1:3]
         chance = torch.from_numpy(uniforms(config.seed, draws.cpu().numpy(), 9)).to(images.device)
         flipped = chance[0] < 0.5 if "flip" in config.augment else torch.zeros_like(chance[0]).bool()
         smallest = config.smallest_crop if "crop" in config.augment else 1.0
-        rows = windows(chance[1], chance[2], smallest, height, self.size)
-        columns = windows(chance[3], chance[4], smallest, width, self.size)
+        rows = crop_weights(chance[1], chance[2], smallest, height, self.size)
+        columns = crop_weights(chance[3], chance[4], smallest, width, self.size)
         columns = torch.where(flipped[:, None, None], columns.flip(1), columns)
         inputs = self._enlarge(images, rows, columns)
         if "erase" in config.augment:
-            down, across = (inside(chance[k], chance[k + 1], config.erase, self.size) for k in (5, 7))
+            down, across = (interval_mask(chance[k], chance[k + 1], config.erase, self.size) for k in (5, 7))
             inputs = inputs * (1 - down[:, None, :, None] * across[:, None, None, :])
         return inputs
 
@@ -66,15 +66,15 @@ class Pipeline:
         return inputs.contiguous(memory_format=torch.channels_last)
 
 
-def whole(length: int, size: int) -> Float[Tensor, "1 size length"]:
+def resize_weights(length: int, size: int) -> Float[Tensor, "1 size length"]:
     """The weights that make `size` pixels of all `length`; each row sums to 1."""
-    return windows(torch.ones(1), torch.zeros(1), 1.0, length, size)
+    return crop_weights(torch.ones(1), torch.zeros(1), 1.0, length, size)
 
 
-def windows(
+def crop_weights(
     extent: Float[Tensor, " batch"], place: Float[Tensor, " batch"], smallest: float, length: int, size: int
 ) -> Float[Tensor, "batch size length"]:
-    """The weights that make `size` pixels of a window into `length`; each row sums to 1.
+    """The weights that make `size` pixels of a window of the `length` input pixels; each row sums to 1.
 
     Args:
         extent: from 0, the smallest window, to 1, all pixels.
@@ -85,14 +85,14 @@ def windows(
     """
     share = smallest + (1 - smallest) * extent
     start = place * (1 - share) * length
-    # Centres of output pixels, where input pixel i has its centre at i; beyond the edges the outermost pixel goes on.
+    # Centres of output pixels, where input pixel i has its centre at i; the outermost pixels continue beyond the edges.
     steps = (torch.arange(size, device=extent.device) + 0.5) / size * length
     centres = (start[:, None] + share[:, None] * steps - 0.5).clamp(0, length - 1)
     distances = (centres[:, :, None] - torch.arange(length, device=extent.device)).abs()
     return (1 - distances).clamp(min=0)
 
 
-def inside(
+def interval_mask(
     extent: Float[Tensor, " batch"], place: Float[Tensor, " batch"], largest: float, size: int
 ) -> Float[Tensor, "batch size"]:
     """1 for the pixels of an interval, 0 for the others.

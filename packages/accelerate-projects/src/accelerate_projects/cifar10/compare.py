@@ -1,4 +1,4 @@
-"""Trainings that differ in one thing: the number format, the augmentation, or the labels and where weights begin."""
+"""Trainings that differ in one thing: the number format, the augmentation, or the labels and the initial weights."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ MEBIBYTE = 2**20
 
 
 def compare_precision(config: Config, options: CompareOptions) -> list[Row]:
-    """Train once in each number format that this machine has, fp32 first; `gain` and `speedup` are over that."""
+    """Train once in each number format that this machine has; `gain` and `speedup` are over fp32, the first."""
     on_gpu = torch.cuda.is_available() and config.device != "cpu"
     precisions: tuple[Precision, ...] = ("fp32", "bf16", "fp16") if on_gpu else ("fp32", "bf16")
     runs = _train_each({name: dataclasses.replace(config, precision=name) for name in precisions}, options)
@@ -39,7 +39,7 @@ def compare_precision(config: Config, options: CompareOptions) -> list[Row]:
 
 
 def compare_augmentation(config: Config, options: CompareOptions) -> list[Row]:
-    """Train with no augmentation, with each alone, and with more of them together; `gain` is over none."""
+    """Train without augmentation, with one kind, and with several; `gain` is over none."""
     chosen: tuple[tuple[str, ...], ...] = ((), ("flip",), ("crop",), ("crop", "flip"), ("crop", "flip", "erase"))
     variants = {", ".join(names) or "none": dataclasses.replace(config, augment=names) for names in chosen}
     runs = _train_each(variants, options)

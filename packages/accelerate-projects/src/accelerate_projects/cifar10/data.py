@@ -16,11 +16,11 @@ class Batch(NamedTuple):
     images: UInt8[Tensor, "batch height width 3"]
     labels: Int[Tensor, " batch"]
     draws: Int[Tensor, " batch"]
-    """The number of each draw, which decides its augmentation."""
+    """Numbers of the draws, which decide the augmentation."""
 
 
 class Pictures(Dataset):
-    """All pictures of a part, on the device; a batch of draws is one gather."""
+    """All pictures of a part of the data, on the device; a batch is gathered from them by its draws."""
 
     def __init__(self, split: Split, device: torch.device) -> None:
         self.images = torch.from_numpy(split.images).to(device)

@@ -1,4 +1,4 @@
-"""What memory a training takes beyond what was there before it."""
+"""How much memory a training adds to what its process already had."""
 
 import threading
 from types import TracebackType
@@ -10,10 +10,10 @@ INTERVAL = 0.01  # seconds between two looks
 
 
 class PeakMemory:
-    """`with PeakMemory(device) as memory: ...`; afterwards `memory.bytes` is the most that was added within.
+    """`with PeakMemory(device) as memory: ...`; afterwards `memory.bytes` is the most that was added inside.
 
-    On a GPU the allocator counts. On a CPU the memory of the process is looked at again and again, as Accelerate's own
-    benchmarks do; what was freed before and kept by the process for later use is not counted, so that only the first
+    On a GPU the allocator counts. On a CPU the memory of the process is sampled, as in Accelerate's own benchmarks.
+    Memory that the process had freed but still holds is not counted when it is used again, so that only the first
     training of a process is measured well.
     """
 

@@ -36,13 +36,14 @@ class SharedBatchNorm2d(nn.BatchNorm2d):
         moments = torch.stack([values.mean((0, 2, 3)), values.square().mean((0, 2, 3))])
         mean, squared = MeanOverProcesses.apply(moments)
         variance = squared - mean.square()
-        self._follow(mean.detach(), variance.detach(), values.numel() // len(mean) * torch.distributed.get_world_size())
+        count = values.numel() // len(mean) * torch.distributed.get_world_size()
+        self._update(mean.detach(), variance.detach(), count)
         scale = self.weight * (variance + self.eps).rsqrt()
         shift = self.bias - mean * scale
         return (values * scale[:, None, None] + shift[:, None, None]).to(input.dtype)
 
-    def _follow(self, mean: Float[Tensor, " channels"], variance: Float[Tensor, " channels"], count: int) -> None:
-        """The running statistics, as `nn.BatchNorm2d` keeps them: the variance is that of a sample of `count`."""
+    def _update(self, mean: Float[Tensor, " channels"], variance: Float[Tensor, " channels"], count: int) -> None:
+        """Update the running statistics as `nn.BatchNorm2d` does, by the unbiased variance of `count` values."""
         assert self.running_mean is not None
         assert self.running_var is not None
         assert self.num_batches_tracked is not None
@@ -53,7 +54,7 @@ class SharedBatchNorm2d(nn.BatchNorm2d):
 
 
 def share_statistics(module: nn.Module) -> None:
-    """Have every `nn.BatchNorm2d` below a module take its statistics over all processes."""
+    """Replace every `nn.BatchNorm2d` below a module by one whose statistics are those of all processes."""
     for name, child in module.named_children():
         if isinstance(child, nn.BatchNorm2d):
             shared = SharedBatchNorm2d(child.num_features, child.eps, child.momentum)

@@ -1,4 +1,4 @@
-"""Pre-train a small ResNet on labelled pictures, and write it in the hub's layout."""
+"""Pre-train a small ResNet on labelled pictures, and write it as a folder of the hub's layout."""
 
 from pathlib import Path
 from typing import Any
@@ -61,7 +61,7 @@ def pretrain(config: PretrainConfig, *, runs_dir: Path | None = None, resume: st
 
 
 def untrained(config: PretrainConfig, data: cifar10.Data) -> Pretrained:
-    """The network before its first update; pictures will be prepared by the mean and deviation of these ones."""
+    """The network before its first update; pictures are prepared by the mean and deviation of the training pictures."""
     shape = ResNetConfig(
         embedding_size=config.embedding_size,
         hidden_sizes=list(config.hidden_sizes),
@@ -79,7 +79,7 @@ def _rounded(values: Float[np.ndarray, " 3"]) -> tuple[float, float, float]:
 
 
 def report(run: Run, data: cifar10.Data, probabilities: Float[np.ndarray, "test classes"]) -> dict[str, Any]:
-    """Score the test pictures beside guessing, draw the curves, and write the page of the run."""
+    """Score the test pictures, with the most frequent class as baseline; draw the curves, and write the run's page."""
     test = score(data.test.labels, probabilities, data.class_names, top_k=TOP)
     del test["per_class"]
     guess = largest_share(data.test.labels)
@@ -97,5 +97,5 @@ def report(run: Run, data: cifar10.Data, probabilities: Float[np.ndarray, "test 
 
 
 def largest_share(labels: Int[np.ndarray, " n"]) -> float:
-    """Of a class among all."""
+    """Share of the most frequent class."""
     return float(np.bincount(labels).max() / len(labels))

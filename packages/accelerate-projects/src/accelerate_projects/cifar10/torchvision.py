@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from transformers import ResNetConfig
+from transformers import ResNetConfig, ResNetModel
 
 from dl_shared.errors import InputError
 
@@ -25,7 +25,7 @@ _SHORTCUT = re.compile(r"layer(\d+)\.(\d+)\.downsample\.([01])\.(\w+)")
 
 
 def read_torchvision(path: Path) -> tuple[ResNetConfig, dict[str, Tensor]]:
-    """The shape of the network in a file, and its weights without the head; nothing in the file is run.
+    """The shape of the network in a file, and its weights without the head; no code in the file is run.
 
     Raises:
         InputError: if the file is damaged, would run code, or holds another architecture.
@@ -37,7 +37,7 @@ def read_torchvision(path: Path) -> tuple[ResNetConfig, dict[str, Tensor]]:
     if not isinstance(loaded, dict) or not all(isinstance(value, Tensor) for value in loaded.values()):
         raise InputError(f"{path} holds no weights by name; save `model.state_dict()`")
     weights = {new: value.float() for name, value in loaded.items() if (new := renamed(name)) is not None}
-    # num_batches_tracked is absent from files of old versions, and nothing here counts by it.
+    # Files of old versions lack num_batches_tracked, which nothing here reads.
     counted = {f"{name.removesuffix('running_mean')}num_batches_tracked" for name in weights if "running_mean" in name}
     weights |= {name: torch.tensor(0) for name in counted}
     try:
@@ -52,7 +52,7 @@ def read_torchvision(path: Path) -> tuple[ResNetConfig, dict[str, Tensor]]:
 
 
 def renamed(name: str) -> str | None:
-    """The name in transformers of a weight of torchvision's, or None for one of the head.
+    """The name that transformers gives to a weight of torchvision's, or None for one of the head.
 
     Raises:
         InputError: if torchvision's ResNets have no such weight.
@@ -95,7 +95,5 @@ def _filters(stage: int, number: int) -> str:
 
 def _expected(config: ResNetConfig) -> dict[str, torch.Size]:
     """Names and sizes of all weights below the head."""
-    from transformers import ResNetModel
-
     with torch.device("meta"):
         return {f"resnet.{name}": value.shape for name, value in ResNetModel(config).state_dict().items()}

@@ -1,4 +1,4 @@
-"""Fine-tune a ResNet with Accelerate: the run around it, then the loop, then what the loop calls."""
+"""Fine-tune a ResNet with Accelerate: the run, then the loop, then what the loop calls."""
 
 import dataclasses
 from collections.abc import Callable
@@ -41,7 +41,7 @@ HEAD_MAY_LEARN_ALONE = DistributedDataParallelKwargs(find_unused_parameters=True
 
 
 def train(config: Config, *, runs_dir: Path | None = None, resume: str | Path | None = None) -> Path:
-    """Train, test once, and report; returns the run directory. A process that follows another ends here.
+    """Train, test once, and report; returns the run directory. Processes other than the first end here.
 
     Raises:
         InputError: if data, backbone, device or the run to resume cannot be used.
@@ -83,7 +83,7 @@ def fit(
     accelerator: Accelerator,
     watch: Watch | None = None,
 ) -> None:
-    """Train on the labels that the options allow: first the head, then all layers; for the rest, see `run_loop`."""
+    """Train on the labels that the options allow, first the head, then all layers; for arguments, see `run_loop`."""
     labelled, passes = with_labels(data.train, config.label_share, config.seed)
     from_scratch = config.backbone == NONE
     say(f"{len(labelled):,} labelled pictures, {config.precision}, backbone {config.backbone}")
@@ -119,13 +119,13 @@ def run_loop(
     Args:
         config: its options.
         pretrained: the network before its first update.
-        data: all of its training pictures are learned from, and validation follows each epoch.
+        data: all of its training pictures are learned from; the validation pictures are scored after each epoch.
         run: kept by the first process.
         accelerator: as `make_accelerator` makes it.
         passes: how often an epoch goes through the training pictures.
-        head_epochs: in which the head learns alone.
-        layer_decay: factor of the learning rate from one stage to the one below.
-        watch: is told the number of each epoch that has ended, and its validation scores.
+        head_epochs: epochs in which the head learns alone.
+        layer_decay: factor from the learning rate of a stage to that of the one below.
+        watch: called after each epoch with its number, from 1, and its validation scores.
 
     Raises:
         InputError: if there are fewer pictures than a batch, or the loss is no longer finite.
@@ -223,7 +223,7 @@ def make_optimizer(network: Network, config: SgdConfig, layer_decay: float) -> t
 def batch_sums(
     loss: Float[Tensor, ""], logits: Float[Tensor, "batch classes"], labels: Int[Tensor, " batch"]
 ) -> Float[Tensor, " 3"]:
-    """Loss, right answers and pictures of a batch whose losses have this mean."""
+    """Sums over a batch: losses, right answers, pictures. `loss` is the mean over the batch."""
     count = torch.full_like(loss, len(labels))
     return torch.stack([loss * count, (logits.argmax(1) == labels).sum().to(loss), count])
 
@@ -236,7 +236,7 @@ def scores(sums: list[float]) -> dict[str, float]:
 
 @torch.inference_mode()
 def validate(network: nn.Module, pipeline: Pipeline, part: Split, accelerator: Accelerator) -> dict[str, float]:
-    """Scores in the number format of the training; each process takes every so-manieth picture."""
+    """Scores in the number format of the training; of n processes each scores every n-th picture."""
     own = slice(accelerator.process_index, None, accelerator.num_processes)
     sums = torch.zeros(3, device=accelerator.device)
     network.eval()
@@ -253,7 +253,7 @@ def validate(network: nn.Module, pipeline: Pipeline, part: Split, accelerator: A
 def predict_probabilities(
     network: Network, pipeline: Pipeline, images: UInt8[np.ndarray, "n height width 3"]
 ) -> Float[np.ndarray, "n classes"]:
-    """Of each class, for each picture; in float32, whatever the training was in."""
+    """Of each class, for each picture; in float32, whatever the number format of the training."""
     network.eval()
     device = next(network.parameters()).device
     chunks = torch.from_numpy(images).split(PREDICTED_AT_ONCE)

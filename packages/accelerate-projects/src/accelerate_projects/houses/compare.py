@@ -1,7 +1,7 @@
-"""The verb `compare`: other models beside the linear one, under nested cross-validation, and their blend.
+"""The verb `compare`: the linear model, five others and their blend, under nested cross-validation.
 
-Each pair of an outer fold and a model is a cell, kept as soon as it is there; a comparison that was killed goes on with
-the next one.
+Each pair of an outer fold and a model is a cell, which is saved when it is done; a comparison that was killed resumes
+with the next one.
 """
 
 import time
@@ -44,7 +44,7 @@ class Cell:
     held: Float[np.ndarray, " held"]
     """Log prices of the houses held out."""
     inner: Float[np.ndarray, " houses"]
-    """Log prices of the others, each from the inner fold that held it out."""
+    """Log prices of the other houses, each predicted by the inner fold that held it out."""
     chosen: dict[str, Any]
     """By the inner folds."""
     seconds: float
@@ -108,8 +108,8 @@ def cross_validate(
 
 
 def fit_to_all(config: CompareConfig, whole: Houses, run: Run, accelerator: Accelerator) -> None:
-    """The same procedure on all houses, for those that have no price yet; models are kept under RUN/models/."""
-    say("the same once more, on all houses, for those without a price")
+    """The same procedure on all houses, to predict those that have no price yet; writes RUN/models/."""
+    say("fitting the models to all houses, to predict those without a price")
     training = _training(config, whole)
     inner = []
     for model in config.models:
@@ -141,7 +141,7 @@ def _computed(
 def _fit(
     config: CompareConfig, family: Family, training: Training, choice: Choice, accelerator: Accelerator
 ) -> Pipeline:
-    """On all houses of the training, with what the inner folds have chosen."""
+    """Fit to all houses of the training what the inner folds have chosen."""
     groups = FEATURE_SETS[choice.feature_set]
     features, log_prices = training.houses.features, training.log_prices
     preprocessor = Preprocessor.fit(features, groups, config.trim)

@@ -7,8 +7,8 @@ from accelerate_projects.config import AccelerateConfig
 from dl_shared.config import Device
 from dl_shared.paths import user_path
 
-# Imports nothing of features.py, so that --help is instant; a test compares the two.
-GROUPS = (*("sizes", "numbers", "grades", "kinds", "totals", "ages", "presence", "season", "products", "places"),)
+# Those of features.py, which is not imported so that --help is instant; a test compares the two.
+GROUPS = ("sizes", "numbers", "grades", "kinds", "totals", "ages", "presence", "season", "products", "places")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,24 +16,24 @@ class Config(AccelerateConfig):
     """Options of `accelerate-houses train`."""
 
     epochs: int = 20
-    """Validations; between two of them lie `passes` passes over the training houses."""
+    """Each is `passes` passes over the training houses, and a validation."""
     passes: int = 50
-    """Over the training houses, in each epoch."""
+    """Passes over the training houses in each epoch."""
     batch_size: int = 4096
-    """Houses per update; with as many as there are, or more, descent goes to the optimum of ridge regression."""
+    """Houses per update; all of them if there are no more, and descent then ends at the optimum of the loss."""
 
     features: tuple[str, ...] = GROUPS
-    """Groups of columns, of those in features.py."""
+    """Groups of input columns, see features.py."""
     trim: float = 0.01
-    """Share of the houses whose sizes are taken to be no larger than those of the others, lest a few giants decide."""
+    """Share of the houses, the largest, whose sizes are cut to that of the largest of the others."""
     threshold: float = 0.15
-    """Errors of the log price count as squares up to here, in proportion beyond; 0 squares all, as ridge regression."""
+    """Error of the log price above which the loss is linear (Huber); 0 squares all errors, as ridge regression does."""
     margin: float | None = 0.2
-    """How far beyond the log prices paid in its neighbourhood a house may be predicted; None: as far as may be."""
+    """How far a prediction may lie beyond the log prices paid in the neighbourhood; None for no limit."""
     penalty: float = 0.0
-    """On the squared weights, as scikit-learn's alpha; 0 lets cross-validation of the training houses choose."""
+    """Of the squared weights, as scikit-learn's alpha; 0 chooses it by cross-validation of the training houses."""
     learning_rate: float = 0.0
-    """0 takes the largest that is safe: one over the curvature of the loss."""
+    """Of gradient descent; 0 takes the largest that is safe, one over the largest curvature of the loss."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -76,19 +76,19 @@ class CompareConfig:
     data: str = "hub"
     """`sample`, or Kaggle's train.csv or the folder that holds it."""
     models: tuple[str, ...] = MODELS
-    """Which to compare, and to blend."""
+    """Models to compare and to blend."""
     feature_sets: tuple[str, ...] = ("made", "all")
-    """Among which the inner folds choose."""
+    """Sets of columns among which the inner folds choose."""
     folds: int = 10
-    """Outer ones, which score: each house is predicted once, by models that were chosen and fitted without it."""
+    """Outer folds, which score: each house is predicted once, by models that were chosen and fitted without it."""
     inner_folds: int = 5
-    """Of the houses outside an outer fold; they choose options, columns, and the weights of the blend."""
+    """Folds of the houses outside an outer fold; they choose options, columns and the weights of the blend."""
     updates: int = 1000
-    """Of the loop that trains the linear model."""
+    """Updates of the loop that trains the linear model."""
     trim: float = 0.01
     """As in `train`."""
     seed: int = 0
-    """Of the folds."""
+    """Fixes the folds."""
     device: Device = "auto"
     """Where the linear model is trained."""
 

@@ -1,4 +1,4 @@
-"""What the houses are like, on one page, before anything is learned from them."""
+"""A page of what the houses are like, before anything is learned from them."""
 
 from typing import Any
 
@@ -19,9 +19,9 @@ KEY_COLUMNS = ("OverallQual", "GrLivArea", "TotalBsmtSF", "GarageCars", "YearBui
 
 
 def explore(options: ExploreOptions) -> dict[str, Any]:
-    """Write the page; returns its path and what it says in figures.
+    """Write the page; returns its path, and the number and the median price of the houses.
 
-    Only the houses that a run with the same seed trains on are shown: who looks at the test part has used it.
+    Only houses that a run with the same seed trains on are shown: looking at test houses would be using them.
     """
     data = houses.load(options.data, seed=options.seed)
     train = data.train

@@ -1,8 +1,7 @@
 """The models that are compared: how each is fitted, and the options among which inner folds choose.
 
-All see the same columns, prepared by the same :class:`Preprocessor`, so that what differs is the model. Boosting is
-LightGBM's (Ke et al. 2017): as fast as scikit-learn's histograms, and its models are text, where scikit-learn's are
-pickles.
+All see the same columns, prepared by the same :class:`Preprocessor`, so that only the model differs. Boosting is
+LightGBM's (Ke et al. 2017): it is as fast as scikit-learn's, and saves models as text where scikit-learn pickles them.
 """
 
 import itertools
@@ -39,7 +38,7 @@ def fit_ridge(features: Features, log_prices: LogPrices, options: Options) -> Li
 def fit_elastic_net(features: Features, log_prices: LogPrices, options: Options) -> Linear:
     """Zou and Hastie (2005); with `lasso` 1, the Lasso of Tibshirani (1996)."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # nothing that a log price shows after so many rounds
+        warnings.simplefilter("ignore", ConvergenceWarning)  # after so many rounds no log price changes visibly
         model = ElasticNet(alpha=options["penalty"], l1_ratio=options["lasso"], precompute=True, max_iter=2000)
         model.fit(features, log_prices)
     return Linear(model.coef_, float(model.intercept_))
@@ -53,7 +52,7 @@ def fit_kernel(features: Features, log_prices: LogPrices, options: Options) -> K
 
 
 def fit_trees(features: Features, log_prices: LogPrices, options: Options) -> Trees:
-    """Gradient boosting (Friedman 2001), on a part of the columns and of the houses for each tree."""
+    """Gradient boosting (Friedman 2001); each tree sees a part of the columns and of the houses."""
     fixed = {
         "objective": "regression",
         "learning_rate": 0.03,
@@ -90,14 +89,14 @@ class Family:
         return [dict(zip(self.grid, values, strict=True)) for values in itertools.product(*self.grid.values())]
 
     def on_grid(self, features: Features, log_prices: LogPrices, held: Features) -> Iterator[LogPrices]:
-        """Log prices of houses held out, by each combination of options."""
+        """Predicted log prices of the houses in `held`, for each combination of options in order."""
         for options in self.options:
             yield self.fit(features, log_prices, options).predict(held)
 
 
 @dataclass(frozen=True)
 class Boosting(Family):
-    """Fewer rounds are a stage of more, and cost nothing."""
+    """Boosting, fitted once for all numbers of rounds: fewer rounds are an earlier stage of the same model."""
 
     def on_grid(self, features: Features, log_prices: LogPrices, held: Features) -> Iterator[LogPrices]:
         rounds = [int(count) for count in self.grid["rounds"]]

@@ -1,4 +1,4 @@
-"""Models that were fitted, as plain data: what predicts log prices, in one safetensors file each. Nothing unpickled."""
+"""Fitted models as plain data, each in one safetensors file; nothing is unpickled."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -52,14 +52,14 @@ class Trees:
     kind: ClassVar[str] = "trees"
     text: str
     rounds: int
-    """Trees that count."""
+    """How many of the trees are used."""
 
     def predict(self, features: Float[np.ndarray, "houses columns"]) -> Float[np.ndarray, " houses"]:
         predicted = _parsed(self.text).predict(features, num_iteration=self.rounds, num_threads=1)
         return np.asarray(predicted, np.float64)
 
     def stages(self, rounds: Sequence[int]) -> list["Trees"]:
-        """The model as it was after fewer trees."""
+        """The models that use so many of the trees."""
         return [replace(self, rounds=count) for count in rounds]
 
 
@@ -76,18 +76,18 @@ KINDS: dict[str, type[Fitted]] = {kind.kind: kind for kind in (Linear, Kernel, T
 
 @dataclass(frozen=True)
 class Pipeline:
-    """A model, what prepares houses for it, and what limits its prices."""
+    """A model with the preprocessor of its houses and the limits of its prices."""
 
     preprocessor: Preprocessor
     model: Fitted
     prices: PriceRange
 
     def log_prices(self, houses: pd.DataFrame) -> Float[np.ndarray, " houses"]:
-        """Of houses in the 79 columns of :class:`dl_shared.data.houses.Houses`."""
+        """Predicted log prices of houses in the 79 columns of :class:`dl_shared.data.houses.Houses`."""
         return self.prices.limit(self.model.predict(self.preprocessor.transform(houses)), houses)
 
     def save(self, path: Path) -> None:
-        """Write all of it as one file."""
+        """Write model, preprocessor and limits as one file."""
         fields = vars(self.model)
         arrays = {name: value for name, value in fields.items() if isinstance(value, np.ndarray)}
         values = {name: value for name, value in fields.items() if name not in arrays}
@@ -96,7 +96,7 @@ class Pipeline:
 
     @classmethod
     def load(cls, path: Path) -> "Pipeline":
-        """What `save` wrote.
+        """Read what `save` wrote.
 
         Raises:
             InputError: if the file is missing, damaged or of another kind.

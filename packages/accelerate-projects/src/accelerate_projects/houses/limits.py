@@ -1,8 +1,8 @@
-"""No house is taken to be worth much more, or less, than any that was sold in its neighbourhood.
+"""Limits on predicted prices: not far beyond the prices that were paid in the neighbourhood.
 
-A linear model goes on as straight beyond the houses it has seen as among them: it would pay for the tenth bath of a
-mansion on the cheapest street. Whatever the model, its log prices are limited to the range of those that were paid in
-the neighbourhood, and a margin. That concerns few houses, those that are unlike all others.
+A linear model extrapolates: it would pay for the tenth bath of a mansion on the cheapest street. So the log prices of
+every model are limited to the range of those paid in the neighbourhood, plus a margin. That changes few predictions,
+those of houses unlike all others.
 """
 
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ PLACE = "Neighborhood"
 
 @dataclass(frozen=True)
 class PriceRange:
-    """Learned from the training houses of a fold and nothing else; plain data, kept as JSON."""
+    """Log prices paid in each neighbourhood, of the training houses of a fold; plain data, kept as JSON."""
 
     lowest: dict[str, float]
-    """Log price, by neighbourhood; one with fewer than `FEWEST` houses has no limits."""
+    """By neighbourhood; one with fewer than `FEWEST` houses has no limits."""
     highest: dict[str, float]
     margin: float | None
-    """In log price, on both ends; None limits nothing."""
+    """How far beyond these a log price may be; None limits nothing."""
 
     @classmethod
     def fit(cls, houses: pd.DataFrame, log_prices: Float[np.ndarray, " houses"], margin: float | None) -> "PriceRange":
@@ -41,20 +41,20 @@ class PriceRange:
         return cls(ranges["min"].to_dict(), ranges["max"].to_dict(), margin)
 
     def limit(self, log_prices: Float[np.ndarray, " houses"], houses: pd.DataFrame) -> Float[np.ndarray, " houses"]:
-        """Log prices, within the range of each house's neighbourhood."""
+        """Log prices, limited to the range of each house's neighbourhood and the margin."""
         return within(log_prices, *self.ends(houses), self.margin)
 
     def ends(self, houses: pd.DataFrame) -> tuple[Float[np.ndarray, " houses"], Float[np.ndarray, " houses"]]:
-        """Of the range, without the margin, for each house: lowest and highest; NaN where there is no limit."""
+        """Lowest and highest log price in the neighbourhood of each house, without the margin; NaN for no limit."""
         low, high = (houses[PLACE].map(ends).to_numpy(np.float64) for ends in (self.lowest, self.highest))
         return low, high
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "PriceRange":
-        """From what `vars` of one became as JSON.
+        """From JSON of `vars(price_range)`.
 
         Raises:
-            TypeError: if it is something else.
+            TypeError: if the values are something else.
         """
         return cls(**values)
 
@@ -65,7 +65,7 @@ def within(
     high: Float[np.ndarray, " houses"],
     margin: float | None,
 ) -> Float[np.ndarray, " houses"]:
-    """Limited to what lies between `low` and `high`, or beyond by no more than the margin."""
+    """Log prices limited to `low - margin` and `high + margin`; NaN and None limit nothing."""
     if margin is None:
         return log_prices
     return np.fmax(np.fmin(log_prices, high + margin), low - margin)

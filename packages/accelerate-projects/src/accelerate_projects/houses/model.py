@@ -1,7 +1,7 @@
 """Linear regression of the log price, with the penalty of ridge regression (Hoerl and Kennard 1970).
 
-Errors are squared, or counted as Huber (1964) does: squared up to a threshold, in proportion beyond it, so that the few
-sales far from what such houses cost do not decide what is learned from the others.
+The loss is squared, or Huber's (1964): squared up to a threshold and linear beyond it, so that the few sales far from
+what such houses cost do not decide what is learned from the others.
 """
 
 import math
@@ -16,7 +16,7 @@ class LinearRegression(nn.Module):
 
     Args:
         columns: of the features.
-        mean: of the log prices, where the bias begins.
+        mean: of the log prices; the bias begins there.
     """
 
     def __init__(self, columns: int, mean: float = 0.0) -> None:
@@ -37,20 +37,20 @@ def penalised_loss(
     penalty: float,
     threshold: float = math.inf,
 ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
-    """The errors, summed over the houses counted, and the penalty on the weights; the bias is free.
+    """The loss summed over houses, and the penalty on the weights; the bias has none.
 
-        error(e) = e^2                        where |e| <= threshold
-                   2 threshold |e| - threshold^2    beyond
+        loss(e) = e^2                              if |e| <= threshold
+                  2 threshold |e| - threshold^2    otherwise
 
-    Their sum over all houses has one minimum. With an infinite threshold it is that of scikit-learn's
+    Loss and penalty together have one minimum. With an infinite threshold it is that of scikit-learn's
     `Ridge(alpha=penalty)`.
 
     Args:
         predicted: by the model.
         log_prices: of the houses.
-        counted: 1 for a house, 0 for what only fills the batch.
+        counted: 1 for a house, 0 for a row that only fills the batch.
         weight: of the model.
-        penalty: alpha.
+        penalty: factor of the squared weights, scikit-learn's alpha.
         threshold: in log price.
     """
     errors = predicted - log_prices
@@ -58,15 +58,15 @@ def penalised_loss(
     return (counted * within * (2 * errors - within)).sum(), penalty * weight.square().sum()
 
 
-def steepest(features: Float[Tensor, "houses columns"], penalty: float) -> tuple[float, float]:
-    """Bounds on the curvature of the mean loss, in any direction of weights and bias: no more than, no less than.
+def curvature_bounds(features: Float[Tensor, "houses columns"], penalty: float) -> tuple[float, float]:
+    """An upper and a lower bound on the curvature of the mean loss, in every direction of weights and bias.
 
-    They are those of the squared error; a threshold takes curvature away, of the bias only as long as few houses are
-    within it.
+    The bounds are those of the squared loss. Huber's has less curvature; the lower bound still holds unless few houses
+    lie within the threshold.
 
     Args:
         features: of all training houses.
-        penalty: alpha.
+        penalty: factor of the squared weights.
     """
     houses = len(features)
     with_bias = torch.nn.functional.pad(features.double(), (0, 1), value=1.0)

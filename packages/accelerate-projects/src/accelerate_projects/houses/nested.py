@@ -1,7 +1,7 @@
 """Nested cross-validation (Stone 1974; Varma and Simon 2006): outer folds score what inner folds have chosen.
 
-Of an outer fold's held-out houses nothing is used before they are scored: not for limits, medians or scales, not to
-choose options or columns, and not for the weights of the blend, which come from the inner folds' held-out houses.
+Nothing of the houses held out by an outer fold is used before they are scored: limits, medians and scales, options and
+columns, and the weights of the blend all come from the other houses.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from accelerate_projects.houses.preprocessing import Preprocessor
 from dl_shared.data.houses import Houses
 
 MARGINS = (0.0, 0.05, 0.1, 0.2, None)
-"""Among which inner folds choose, see :class:`PriceRange`."""
+"""Margins among which inner folds choose, see :class:`PriceRange`."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,11 @@ def split_rows(rows: Int[np.ndarray, " rows"], folds: int, seed: int) -> list[Sp
 
 @dataclass
 class Training:
-    """Houses to choose and fit on; what is prepared for one family serves the others.
+    """Houses to choose and fit on. What has been prepared for one family is kept for the others.
 
     Args:
         houses: with prices; all of them are trained on.
-        folds: inner ones.
+        folds: number of inner folds.
         seed: of the inner folds.
         feature_sets: groups of columns by the name of the set.
         trim: see :class:`Preprocessor`.
@@ -56,7 +56,7 @@ class Training:
 
     @cached_property
     def log_prices(self) -> Float[np.ndarray, " houses"]:
-        """Of all of them."""
+        """Of all houses."""
         assert self.houses.prices is not None
         return np.log(self.houses.prices)
 
@@ -66,7 +66,7 @@ class Training:
         return split_rows(np.arange(len(self.houses)), self.folds, self.seed)
 
     def prepared(self, feature_set: str, number: int) -> tuple[np.ndarray, np.ndarray]:
-        """The columns of an inner fold: of the houses to fit on, and of those held out."""
+        """The prepared columns of an inner fold: of the houses to fit on, and of those held out."""
         key = (feature_set, number)
         if key not in self._prepared:
             split, features = self.splits[number], self.houses.features
@@ -79,7 +79,7 @@ class Training:
 
     @cached_property
     def ends(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """For each inner fold: between what the prices of the houses that it holds out are expected."""
+        """For each inner fold the limits of the log prices of the houses that it holds out, see `PriceRange.ends`."""
         features = self.houses.features
         return [
             PriceRange.fit(features.iloc[split.fit], self.log_prices[split.fit], None).ends(features.iloc[split.held])
@@ -95,13 +95,13 @@ class Choice:
     options: Options
     margin: float | None
     rmse_log: float
-    """Of the houses held out by inner folds; flattered by the choice."""
+    """Over the houses held out by inner folds; optimistic, as it is the smallest of many."""
     inner: Float[np.ndarray, " houses"]
-    """Their log prices, each predicted by a model that did not see it."""
+    """Log prices of these houses, each predicted by a model that did not see the house."""
 
 
 def choose(family: Family, training: Training) -> Choice:
-    """Try every set of columns, combination of options and margin; the smallest squared error is chosen."""
+    """Try every set of columns, combination of options and margin, and choose the smallest squared error."""
     best: Choice | None = None
     for feature_set in training.feature_sets:
         inner = np.empty((len(family.options), len(MARGINS), len(training.houses)))
@@ -122,13 +122,13 @@ def choose(family: Family, training: Training) -> Choice:
 def blend_weights(
     inner: Float[np.ndarray, "models houses"], log_prices: Float[np.ndarray, " houses"]
 ) -> Float[np.ndarray, " models"]:
-    """Weights, none negative and one in sum, with the smallest squared error of the weighted mean (Breiman 1996).
+    """The weights, none negative and 1 in sum, whose mean of models has the smallest squared error (Breiman 1996).
 
     Args:
         inner: log prices, predicted for houses held out.
         log_prices: of those houses.
     """
-    # The sum is made one by a row so heavy that nothing is worth missing it.
+    # An additional row asks for a sum of 1; it is so heavy that the solver meets it.
     errors = inner - log_prices
     heavy = 1e4 * np.abs(errors).max()
     weights, _ = nnls(np.vstack([errors.T, np.full(len(inner), heavy)]), np.append(np.zeros(len(log_prices)), heavy))

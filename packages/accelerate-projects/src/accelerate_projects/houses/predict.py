@@ -41,7 +41,7 @@ def evaluate(options: EvaluateOptions) -> dict[str, Any]:
 
 
 def predict(options: PredictOptions) -> list[dict[str, Any]]:
-    """A row for each house, in the order of the file; also written as Kaggle takes it, where asked.
+    """A row for each house, in the order of the file; with `output` also written as Kaggle's submission file.
 
     Raises:
         InputError: if the file cannot be used.
@@ -68,7 +68,7 @@ def predict_by_run(run: Path, given: Houses, model: str | None = None) -> Float[
 
 
 def _compared(folder: Path, given: Houses, model: str) -> Float[np.ndarray, " houses"]:
-    """Log prices."""
+    """Log prices by one model of a comparison, or by their blend."""
     there = sorted(path.stem for path in folder.glob("*.safetensors"))
     if model == BLEND:
         shares = read_json(folder / BLEND_FILE)
@@ -81,7 +81,7 @@ def _compared(folder: Path, given: Houses, model: str) -> Float[np.ndarray, " ho
 
 
 def load_run(run: Path) -> tuple[LinearRegression, Preprocessor, PriceRange]:
-    """The model of a run, what prepares houses for it, and what limits its prices.
+    """The model of a run, the preprocessor of its houses, and the limits of its prices.
 
     Raises:
         InputError: if the run has no checkpoint yet, or a file of it is damaged.

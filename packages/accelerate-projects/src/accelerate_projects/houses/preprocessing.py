@@ -1,6 +1,6 @@
-"""From houses to numbers for a linear model: limited, imputed, one-hot, scaled. All is learned in `fit`.
+"""From houses to numbers for a linear model: sizes limited, gaps filled, categories one-hot, columns scaled.
 
-A :class:`Preprocessor` is fitted on the training houses of a fold and nothing else; it is plain data, kept as JSON.
+A :class:`Preprocessor` learns all that it needs from the training houses of a fold. It is plain data, kept as JSON.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from jaxtyping import Float
 from accelerate_projects.houses.features import make_features
 from dl_shared.data.houses import SIZES
 
-FEWEST = 5  # houses of a category, and houses not of it: fewer say more about themselves than about the category
+FEWEST = 5  # houses that a category needs, and houses outside it: fewer say little about the category
 NOT_RECORDED = "not recorded"
 
 
@@ -25,26 +25,26 @@ class Preprocessor:
     groups: tuple[str, ...]
     """Of columns, see `features.GROUPS`."""
     limits: dict[str, float]
-    """No size is taken to be larger than this, so that a few giants do not decide what a square foot is worth."""
+    """The largest value of each size; larger ones are cut, lest a few giants decide what a square foot is worth."""
     medians: dict[str, float]
-    """Of the columns of numbers: what stands in for a value that was not recorded."""
+    """Of each column of numbers, in place of values that were not recorded."""
     incomplete: tuple[str, ...]
-    """Columns of numbers with values not recorded; each gets a column that says so."""
+    """Columns of numbers with values not recorded; each gets a second column that marks them."""
     categories: dict[str, tuple[str, ...]]
-    """Columns of text, and those of their values that get a column. Others have 0 in all of these."""
+    """For each column of text the values that get a column of their own; other values have 0 in all of them."""
     center: dict[str, float]
-    """Mean of each column that results, by its name."""
+    """Mean of each resulting column."""
     scale: dict[str, float]
-    """Standard deviation of each of them."""
+    """Standard deviation of each resulting column."""
 
     @classmethod
     def fit(cls, houses: pd.DataFrame, groups: Sequence[str], trim: float = 0.0) -> "Preprocessor":
         """Learn from the training houses.
 
         Args:
-            houses: the 79 columns of :class:`dl_shared.data.houses.Houses`; one may be empty, and is left out then.
+            houses: the 79 columns of :class:`dl_shared.data.houses.Houses`; empty ones are left out.
             groups: of columns to make.
-            trim: the share of the houses whose sizes are limited to that of the largest of the others.
+            trim: the share of the houses, the largest, whose sizes are cut to that of the largest of the others.
         """
         limits = houses[list(SIZES)].quantile(1 - trim).dropna().to_dict() if trim else {}
         made = make_features(_limited(houses, limits), groups)
@@ -77,7 +77,7 @@ class Preprocessor:
 
     @property
     def names(self) -> list[str]:
-        """Of the columns that result."""
+        """Names of the resulting columns."""
         return list(self.center)
 
     def _columns(self, houses: pd.DataFrame) -> pd.DataFrame:
@@ -94,10 +94,10 @@ class Preprocessor:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Preprocessor":
-        """From what `vars` of one became as JSON.
+        """From JSON of `vars(preprocessor)`.
 
         Raises:
-            AttributeError, KeyError, TypeError: if it is something else.
+            AttributeError, KeyError, TypeError: if the values are something else.
         """
         categories = {name: tuple(kept) for name, kept in values["categories"].items()}
         groups, incomplete = tuple(values["groups"]), tuple(values["incomplete"])

@@ -1,7 +1,7 @@
-"""The minimum that the loop descends to, by solving equations instead: fast enough to try many penalties in many folds.
+"""The minimum that the loop descends to, found by solving equations: fast enough to try many penalties in many folds.
 
-Iteratively reweighted least squares (Holland and Welsch 1977): errors beyond the threshold weigh as much less as they
-are larger. Tests hold it and the loop against each other, and both against a solver that knows neither.
+Iteratively reweighted least squares (Holland and Welsch 1977): a house whose error is k times the threshold gets the
+weight 1/k. Tests compare this with the loop, and both with a solver that knows neither.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import KFold
 
 PENALTIES = np.logspace(0, 3, 31)
-CLOSE = 1e-8  # between the log prices of two rounds
+CLOSE = 1e-8  # largest change of a predicted log price at which rounds end
 ROUNDS = 200
 
 
@@ -27,9 +27,9 @@ def solve(
     Args:
         features: scaled.
         log_prices: of the houses.
-        penalty: alpha.
+        penalty: factor of the squared weights.
         threshold: in log price; infinity for ridge regression.
-        close: ends when no predicted log price moves more.
+        close: ends when no predicted log price changes by more.
     """
     with_bias = np.column_stack([features, np.ones(len(features))])
     shrinkage = np.full(with_bias.shape[1], penalty)
@@ -56,7 +56,7 @@ def choose_penalty(
 ) -> float:
     """The penalty with the smallest squared error on houses left out.
 
-    For the squared error that is leave-one-out, in closed form; with a threshold, `folds` folds.
+    Without a threshold each house is left out once, by a closed form; with one, each of `folds` folds.
     """
     if np.isinf(threshold):
         return float(RidgeCV(PENALTIES).fit(features, log_prices).alpha_)

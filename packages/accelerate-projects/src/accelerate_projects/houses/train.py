@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 from accelerate_projects.batches import epoch_loader
 from accelerate_projects.houses.config import Config
 from accelerate_projects.houses.limits import PriceRange
-from accelerate_projects.houses.model import LinearRegression, penalised_loss, steepest
+from accelerate_projects.houses.model import LinearRegression, curvature_bounds, penalised_loss
 from accelerate_projects.houses.preprocessing import Preprocessor
 from accelerate_projects.houses.robust import choose_penalty
 from accelerate_projects.keeper import Keeper
@@ -30,7 +30,11 @@ PREPROCESSOR, RANGE = "preprocessor.json", "price_range.json"
 
 
 def train(config: Config, *, runs_dir: Path | None = None, resume: str | Path | None = None) -> Path:
-    """Train, test once, and report; returns the run directory. A process that follows another ends here."""
+    """Train, test once, and report; returns the run directory. Processes other than the first end here.
+
+    Raises:
+        InputError: if data, device or the run to resume cannot be used.
+    """
     accelerator = make_accelerator(config)
     with start_run(
         accelerator,
@@ -66,7 +70,7 @@ class Rows(NamedTuple):
     features: Float[Tensor, "houses columns"]
     log_prices: Float[Tensor, " houses"]
     counted: Float[Tensor, " houses"]
-    """1, or 0 for a row that only fills the last of several equal parts."""
+    """1 for a house, 0 for a row that only fills the last of several equal parts."""
 
 
 class Table(Dataset):
@@ -116,11 +120,14 @@ def fit(
     Args:
         config: of the run.
         preprocessor: fitted to the training houses.
-        prices: of the training houses; limits what is scored.
-        train: to learn from.
-        validation: to score after every epoch; nothing is chosen by it.
-        run: that keeps checkpoints and scores.
-        accelerator: as `make_accelerator` gives.
+        prices: limits the predictions that are scored.
+        train: is learned from.
+        validation: is scored after every epoch; nothing is chosen by it.
+        run: keeps checkpoints and scores.
+        accelerator: as `make_accelerator` makes it.
+
+    Raises:
+        InputError: if the loss is no longer finite.
     """
     parts = config.accumulate * accelerator.num_processes
     table = Table(preprocessor, train, accelerator.device, parts=parts)
@@ -133,7 +140,7 @@ def fit(
     penalty = config.penalty or choose_penalty(
         features.double().cpu().numpy(), log_prices.double().cpu().numpy(), threshold, seed=config.seed
     )
-    largest, smallest = steepest(features, penalty)
+    largest, smallest = curvature_bounds(features, penalty)
     # Momentum for a quadratic whose curvatures are known (Nesterov 2004, section 2.2.1).
     momentum = (math.sqrt(largest) - math.sqrt(smallest)) / (math.sqrt(largest) + math.sqrt(smallest))
     optimizer = torch.optim.SGD(
@@ -151,7 +158,7 @@ def fit(
         batch_size=batch_size,
         unit="houses",
         metric="rmse_log",
-        higher_is_better=None,  # descent to an optimum that is known to be one: the newest is the nearest
+        higher_is_better=None,  # the loss has one optimum, and the newest epoch is the nearest to it
     )
 
     with keeper.working():
@@ -164,7 +171,7 @@ def fit(
                     errors, shrinkage = penalised_loss(
                         predicted, batch.log_prices, batch.counted, weight, penalty, threshold
                     )
-                    # Each process has a part of the houses, and gradients are averaged over processes and parts.
+                    # Gradients are averaged over processes and parts, each of which has a share of the houses.
                     accelerator.backward(errors * parts / houses_counted + shrinkage / len(train))
                     optimizer.step()
                     optimizer.zero_grad()
@@ -191,8 +198,8 @@ def explain_prices(
 ) -> pd.DataFrame:
     """How much each column moves the log price of each house from that of the mean training house.
 
-    That is weight x (value - mean): a linear model is a sum of such parts. The last column is what the range of prices
-    takes away, or adds.
+    A linear model is a sum of such parts, weight x (value - mean). The last column is what the limits on the price add
+    or take away.
     """
     weight = model.weight.detach().double().cpu().numpy()
     parts = pd.DataFrame(preprocessor.transform(part.features) * weight, columns=preprocessor.names)
@@ -201,7 +208,7 @@ def explain_prices(
 
 
 def validate(model: LinearRegression, preprocessor: Preprocessor, prices: PriceRange, part: Houses) -> dict[str, float]:
-    """Scores of the model as it is."""
+    """`loss`, the mean squared error of the log price, and `rmse_log`, its root."""
     assert part.prices is not None
     scores = score_regression(predict_prices(model, preprocessor, prices, part), part.prices, replicates=0)
     return {"loss": scores["rmse_log"] ** 2, "rmse_log": scores["rmse_log"]}

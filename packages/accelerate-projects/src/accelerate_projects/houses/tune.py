@@ -27,7 +27,7 @@ SPACE: Space = {
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """What a trial tries; a field for each group says whether its columns are made."""
+    """The options of a trial; a field for each group of columns says whether it is used."""
 
     data: str
     seed: int
@@ -59,7 +59,7 @@ def search(config: Config, options: TuneOptions) -> dict[str, Any]:
     """Search `SPACE`, beginning a study or continuing one; returns what was found, as options of `train`."""
     refuse_several()
     base = Candidate(data=config.data, seed=config.seed, penalty=20.0, threshold=0.15, trim=config.trim, margin=0.2)
-    houses.load(config.data, seed=config.seed)  # what cannot be read is said before there is a study
+    houses.load(config.data, seed=config.seed)  # fails before there is a study if the data cannot be read
     found = tune(
         "accelerate-houses", base, SPACE, objective, direction="minimize", metric="RMSE of log price", options=options
     )
@@ -73,7 +73,7 @@ def search(config: Config, options: TuneOptions) -> dict[str, Any]:
 def objective(candidate: Candidate, report: Report) -> float:
     """RMSE of the log price over folds of all but the test houses, each predicted by a model that did not see it.
 
-    The equations of `robust` take the place of the loop, which ends at the same weights.
+    The equations of `robust` are solved in place of the loop, which ends at the same weights.
     """
     data = houses.load(candidate.data, seed=candidate.seed)
     features = pd.concat([data.train.features, data.validation.features], ignore_index=True)

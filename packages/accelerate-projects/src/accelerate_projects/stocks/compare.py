@@ -1,4 +1,4 @@
-"""The verb `compare`: recipes that differ in one part each, trained at one budget on one split, tested side by side."""
+"""The verb `compare`: recipes that differ in one part each, trained at one budget and tested on the same days."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,7 +19,7 @@ from dl_shared.tasks.stocks_outputs import Outputs
 
 
 def recipes(config: Config, options: CompareOptions) -> Iterator[tuple[str, Config]]:
-    """The first, and what differs from it in one part each."""
+    """The recipes to compare, by name; the first is the reference."""
     if options.cells:
         for cell in options.cells:
             yield cell.upper(), replace(config, cell=cell)
@@ -54,7 +54,7 @@ def compare(config: Config, options: CompareOptions) -> list[dict[str, Any]]:
         say(note)
     found: dict[str, list[Daily]] = {}
     for name, recipe in chosen.items():
-        data = load_data(recipe, cuts=whole.cuts)  # warming up fewer features would move the cuts by days
+        data = load_data(recipe, cuts=whole.cuts)  # with fewer features to warm up, its own cuts would differ by days
         found[name] = [
             train_quietly(replace(recipe, seed=config.seed + turn), data, whole) for turn in range(options.seeds)
         ]
@@ -71,7 +71,7 @@ def train_quietly(config: Config, data: stocks.Data, whole: stocks.Data) -> Dail
     Args:
         config: with the seed of the training.
         data: for it, the same whatever the seed.
-        whole: whose test windows, and volatilities on them, are those of all recipes.
+        whole: has the test windows of all recipes, and their volatilities.
     """
     assert (data.test.dates == whole.test.dates).all(), "the recipes must be tested on the same windows"
     outputs = Outputs.of(data, LEVELS)

@@ -24,19 +24,19 @@ class Config(RecurrentStocksConfig, AccelerateConfig):
     headlines: str | None = None
     """A CSV of dated headlines (columns title, date, stock), or `sample` beside sample data."""
     sentiment_model: str | None = None
-    """Folder of a text classifier that scores headlines; none given takes a lexicon."""
+    """Folder of a text classifier that scores headlines (default: a lexicon scores them)."""
     sample_news: float = 0.5
-    """What the sample's headlines do to its prices; 0 for nothing. Counts with `--headlines sample`."""
+    """How much the sample's headlines move its prices; 0 for not at all. Only with `--headlines sample`."""
     since: str | None = None
-    """Day from which on prices are used, such as 2009-06-01."""
+    """First day whose prices are used, such as 2009-06-01."""
     until: str | None = None
-    """First day whose prices are not used any more."""
+    """Day after the last one whose prices are used."""
 
     cell: Cell = "lstm"
-    """What each layer does from day to day: a plain recurrent layer, gated recurrent units, long short-term memory."""
+    """Kind of the recurrent layers: plain, gated recurrent units, or long short-term memory."""
 
     threads: int = 1
-    """Of each process on a CPU; on a network this small, more get in each other's way. 0 leaves it to torch."""
+    """CPU threads of each process; more than one slow a network as small as this. 0 leaves the number to torch."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -49,9 +49,9 @@ class Config(RecurrentStocksConfig, AccelerateConfig):
         if not self.columns or len(set(self.features)) < len(self.features):
             raise ValueError("features must name at least one group beside news, each once")
         if self.headlines == "sample" and self.data != "sample":
-            raise ValueError("headlines sample go with data sample alone; give a CSV of headlines")
+            raise ValueError("headlines sample go with data sample only; give a CSV of headlines")
         if self.sentiment_model is not None and self.headlines is None:
-            raise ValueError("sentiment_model scores headlines: give those as well")
+            raise ValueError("sentiment_model scores headlines, and none are given; add headlines")
         for name in ("sample_news", "threads"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")

@@ -1,4 +1,4 @@
-"""Prices and headlines made into windows, and windows gathered on the device, where histories lie once."""
+"""Prices and headlines made into windows; the device holds each history once and gathers windows from it."""
 
 from typing import Any, NamedTuple
 
@@ -18,23 +18,24 @@ from dl_shared.tasks.stocks_outputs import Outputs
 
 
 def load_data(config: Config, *, headlines: str | None = None, **other: Any) -> stocks.Data:
-    """The data of a run, or others prepared in the same way, see `dl_shared.tasks.stocks.load_data`.
+    """The data of a run, or other data prepared in the same way, see `dl_shared.tasks.stocks.load_data`.
 
     Args:
         config: what to load and how.
         headlines: another CSV than the config's, for a run with news.
-        other: arguments of the shared function, for other data than the config's.
+        other: arguments of the shared function, such as `source` for other data than the config's.
     """
-    return stocks.load_data(config, **other, **_more(config, headlines))
+    return stocks.load_data(config, **other, **_arguments(config, headlines))
 
 
 def load_company(config: Config, ticker: str, *, headlines: str | None = None, **other: Any) -> stocks.History:
-    """One company's days, prepared as those of a run; its days are all that there are."""
-    more = _more(config, headlines) | {"start": None, "end": None}
-    return stocks.load_company(config, ticker, **other, **more)
+    """All days of one company, whatever `since` and `until` say, prepared as those of a run."""
+    arguments = _arguments(config, headlines) | {"start": None, "end": None}
+    return stocks.load_company(config, ticker, **other, **arguments)
 
 
-def _more(config: Config, headlines: str | None) -> dict[str, Any]:
+def _arguments(config: Config, headlines: str | None) -> dict[str, Any]:
+    """What the options say to the functions of `dl_shared.tasks.stocks`."""
     return {
         "start": config.since,
         "end": config.until,
@@ -65,19 +66,19 @@ def load_news(config: Config, headlines: str | None = None) -> ScoredHeadlines:
 
 
 class Batch(NamedTuple):
-    """Windows with a target for every day of them."""
+    """Windows, with a target for each of their days."""
 
     inputs: Float[Tensor, "batch days features"]
     targets: Float[Tensor, "batch days horizon"]
 
 
 class TrainWindows(Dataset):
-    """The training windows that have a known target on every day, gathered from histories that lie on the device.
+    """The training windows with a known target on each of their days, gathered on the device.
 
     Args:
         data: of the run.
-        outputs: in whose units targets are.
-        device: where to put the histories.
+        outputs: defines the units of the targets.
+        device: where the histories are put.
     """
 
     def __init__(self, data: stocks.Data, outputs: Outputs, device: torch.device) -> None:

@@ -1,7 +1,7 @@
 """The network: recurrent layers over the days of a window, and a head for each day ahead.
 
-A recurrent layer looks back only, so what it says on every day of a window is a forecast made on that day: one pass
-over a window of 60 days trains 60 forecasts, and the last one is used.
+A recurrent layer only looks back, so that its output on each day of a window is a forecast made on that day. One pass
+over a window of 60 days trains 60 forecasts; a prediction uses the last one.
 """
 
 from collections.abc import Callable
@@ -17,8 +17,7 @@ Windows = Float[Tensor, "batch days features"]
 CELLS: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 REMEMBERS = {"gru": 1, "lstm": 1}
-"""Which gate keeps what was there: of the GRU's reset, update, new the second, of the LSTM's input, forget, cell,
-output as well."""
+"""Which gate keeps the state: the second of the GRU's (reset, update, new) and of the LSTM's (input, forget, ...)."""
 
 
 class Forecaster(nn.Module):
@@ -31,9 +30,9 @@ class Forecaster(nn.Module):
     **Shape:** windows `(batch, days, features)`, scaled as the data's scaler does, to `(batch, days, horizon)`: the
     cumulative log returns since each day, in units of that day's volatility (`dl_shared.tasks.stocks_outputs`).
 
-    Each day ahead has its own head, a row of one linear layer. It begins with zeros: before the first update every
-    forecast is persistence. Matrices from day to day begin orthogonal, and gates remember by default (Jozefowicz et al.
-    2015, "An Empirical Exploration of Recurrent Network Architectures", section 4; of the GRU that is a departure).
+    Each day ahead has its own head, a row of one linear layer. The heads begin with zeros, so that before the first
+    update every forecast is persistence. Recurrent matrices begin orthogonal, and gates remember by default (Jozefowicz
+    et al. 2015, "An Empirical Exploration of Recurrent Network Architectures", section 4, on the LSTM's forget gate).
 
     Args:
         config: `cell`, `hidden`, `layers`, `dropout` and `horizon` are read.
@@ -42,7 +41,7 @@ class Forecaster(nn.Module):
 
     def __init__(self, config: Config, *, features: int) -> None:
         super().__init__()
-        between = config.dropout if config.layers > 1 else 0.0  # torch warns where there is nothing in between
+        between = config.dropout if config.layers > 1 else 0.0  # torch warns if there is one layer only
         self.cell = config.cell
         self.recurrent = CELLS[config.cell](features, config.hidden, config.layers, batch_first=True, dropout=between)
         self.dropout = nn.Dropout(config.dropout)
@@ -54,7 +53,7 @@ class Forecaster(nn.Module):
         return self.heads(self.dropout(hidden))
 
     def forecast(self, windows: Windows) -> Float[Tensor, "batch horizon"]:
-        """What is forecast on the last day of each window."""
+        """The forecast made on the last day of each window."""
         hidden, _ = self.recurrent(windows)
         return self.heads(self.dropout(hidden[:, -1]))
 

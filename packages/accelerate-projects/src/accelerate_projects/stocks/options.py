@@ -1,4 +1,4 @@
-"""Options of the verbs other than `train`; imports no framework, so that --help is instant."""
+"""Options of the verbs beside `train`; imports no framework, so that --help is instant."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ class EvaluateOptions(EvaluateStocks):
     """Score a finished run on other companies, in its own test period; kept under RUN/evaluations/."""
 
     headlines: str | None = None
-    """About these companies, for a run that was trained with headlines (default: the run's)."""
+    """A CSV about these companies, for a run that was trained with headlines (default: the run's)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,10 +25,10 @@ class ForecastNews(ForecastAsOf):
 
 @dataclass(frozen=True, kw_only=True)
 class CompareOptions:
-    """Train recipes that differ in one part each, on one split and at one budget: what is each part worth?
+    """Measure what parts of a recipe are worth: train recipes that differ in one part, on one split at one budget.
 
-    With `--headlines` the news are left out; with `--cells` the networks stand beside each other; with `--groups`, or
-    with neither of the two, each group of features is left out in turn.
+    With `--cells` the kinds of layers are compared. Otherwise the headlines are left out if there are some, and with
+    `--groups`, or without headlines, each group of features in turn.
     """
 
     cells: tuple[Cell, ...] = ()
@@ -36,7 +36,7 @@ class CompareOptions:
     groups: bool = False
     """Leave out each group of features in turn."""
     seeds: int = 3
-    """Trainings of each recipe, that differ in their initial weights and the order of the data."""
+    """Trainings of each recipe, which differ in initial weights and in the order of the data."""
     output: Path = Path("stocks-comparison")
     """Folder of the table and the picture."""
     json: bool = False
@@ -46,4 +46,4 @@ class CompareOptions:
         if self.seeds < 1:
             raise ValueError(f"seeds must be at least 1, got {self.seeds}")
         if len(self.cells) == 1 or len(set(self.cells)) < len(self.cells):
-            raise ValueError("cells must name two or three, each once")
+            raise ValueError("cells must name two kinds or three, each once")

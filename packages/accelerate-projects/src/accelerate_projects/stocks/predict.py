@@ -1,4 +1,4 @@
-"""A finished run, applied to other companies, and to days that nobody knows yet or that have come since."""
+"""A finished run, applied to other companies, to days ahead of the last one known, and to days that came since."""
 
 from pathlib import Path
 from typing import Any

@@ -13,8 +13,8 @@ from dl_shared.errors import InputError
 from dl_shared.files import fingerprint
 
 SIGNS = {"pos": 1.0, "bull": 1.0, "neg": -1.0, "bear": -1.0, "neu": 0.0}
-"""What a label that begins so says about the news."""
-UNNAMED = {"LABEL_0": -1.0, "LABEL_1": 1.0}
+"""Whether news are good or bad, by how the name of the label begins."""
+UNNAMED = {"LABEL_0": -1.0, "LABEL_1": 1.0}  # how transformers calls two classes without names
 AT_ONCE = 64
 LONGEST = 128  # tokens of a headline that are read
 
@@ -22,11 +22,11 @@ LONGEST = 128  # tokens of a headline that are read
 class Classifier:
     """A sequence classifier (BERT, DistilBERT, RoBERTa and kin), such as FinBERT (Araci 2019, arXiv:1908.10063).
 
-    Weights are read as safetensors, and no code comes with them.
+    Weights are read as safetensors, and no code of the folder is run.
 
     Args:
         folder: with config.json, model.safetensors and the tokenizer's files.
-        device: `cpu`, or a GPU where there is one.
+        device: `cpu`; anything else takes a GPU where there is one.
 
     Raises:
         InputError: if the folder is incomplete or holds no classifier, or its labels do not say which is good.
@@ -57,7 +57,7 @@ class Classifier:
 
     @torch.inference_mode()
     def __call__(self, titles: Sequence[str]) -> Float[np.ndarray, " titles"]:
-        """From -1 to 1: the probability that news are good, less that they are bad."""
+        """A score for each headline, from -1 to 1: the probability that it is good news minus that it is bad news."""
         found = []
         for start in range(0, len(titles), AT_ONCE):
             texts = list(titles[start : start + AT_ONCE])
@@ -68,10 +68,10 @@ class Classifier:
 
 
 def label_signs(labels: dict[int, str], folder: str) -> list[float]:
-    """For each label 1 if its news are good, -1 if bad, 0 if neither.
+    """For each label 1 if it stands for good news, -1 for bad, 0 for neither.
 
     Raises:
-        InputError: if the labels' names do not say.
+        InputError: if the names of the labels do not tell.
     """
     names = [labels[number] for number in range(len(labels))]
     if len(names) == 2 and set(names) == set(UNNAMED):

@@ -30,10 +30,10 @@ PREDICTED_AT_ONCE = 2048
 
 
 def train(config: Config, *, runs_dir: Path | None = None, resume: str | Path | None = None) -> Path:
-    """Train, calibrate, test once, report; returns the run directory. A process that follows another ends here.
+    """Train, calibrate, test once, report; returns the run directory. Processes other than the first end here.
 
     Args:
-        config: every option.
+        config: of the run.
         runs_dir: where runs are kept.
         resume: an unfinished run to go on with.
 
@@ -73,6 +73,14 @@ def fit(
     watch: Watch | None = None,
 ) -> Forecaster:
     """Train to the end, from the last checkpoint if there is one; returns the network of the best epoch.
+
+    Args:
+        config: of the run.
+        data: its training part is learned from, and its validation part scored after each epoch.
+        outputs: defines the units of the forecasts.
+        run: keeps checkpoints and scores.
+        accelerator: as `make_accelerator` makes it.
+        watch: called after each epoch with its number, from 1, and the errors of the validation forecasts.
 
     Raises:
         InputError: if there are fewer training windows than one batch, or training diverges.
@@ -116,7 +124,7 @@ def fit(
             for batch in keeper.remaining(loader):
                 with accelerator.accumulate(model):
                     predicted = model(batch.inputs)
-                    # Each process has an equal part of the windows: the mean of their gradients is that of the batch.
+                    # Processes have equal parts of the batch, so that the mean of their gradients is the batch's.
                     loss = F.mse_loss(predicted.float(), batch.targets)
                     accelerator.backward(loss)
                     if accelerator.sync_gradients:
@@ -146,34 +154,34 @@ def make_optimizer(config: Config, model: Forecaster) -> torch.optim.AdamW:
         {"params": [param for param in model.parameters() if param.ndim > 1], "weight_decay": config.weight_decay},
         {"params": [param for param in model.parameters() if param.ndim == 1], "weight_decay": 0.0},
     ]
-    fused = config.precision != "fp16"  # there a fused one takes the gradients' scale back after they were clipped
+    fused = config.precision != "fp16"  # a fused one would unscale the gradients after they were clipped
     return torch.optim.AdamW(groups, lr=config.learning_rate, fused=fused)
 
 
 def error_sums(
     predicted: Float[Tensor, "*rows horizon"], targets: Float[Tensor, "*rows horizon"]
 ) -> Float[Tensor, "4"]:
-    """Squared errors, absolute errors, absolute targets, and their number."""
+    """Sums of squared errors, absolute errors and absolute targets; and the number of errors."""
     errors = (predicted.float() - targets).detach()
     count = torch.full((), float(errors.numel()), device=errors.device)
     return torch.stack([errors.square().sum(), errors.abs().sum(), targets.abs().sum(), count])
 
 
 def as_sums(errors: Float[np.ndarray, "rows horizon"], targets: Float[np.ndarray, "rows horizon"]) -> list[float]:
-    """The same of arrays."""
+    """The sums of `error_sums`, of arrays."""
     return [float((errors**2).sum()), float(np.abs(errors).sum()), float(np.abs(targets).sum()), float(errors.size)]
 
 
 def scores(squared: float, absolute: float, persistence: float, count: float) -> dict[str, float]:
-    """`loss` (mean squared error) and `skill` (1 - mean absolute error / that of persistence).
+    """`loss`, the mean squared error, and `skill`, 1 - mean absolute error / that of persistence.
 
-    Both of log returns in the network's units, where each day ahead and each volatility count the same.
+    Both are of log returns in the network's units, in which each day ahead and each volatility count the same.
     """
     return {"loss": squared / count, "skill": 1 - absolute / max(persistence, 1e-12)}
 
 
 class Predictor:
-    """A trained network, applied to any number of windows; in float32, whatever the training was in.
+    """A trained network, applied to any number of windows; in float32, whatever the number format of the training.
 
     Args:
         network: on its device.
@@ -187,7 +195,13 @@ class Predictor:
     def __call__(
         self, values: Float32[np.ndarray, "rows features"], ends: Int[np.ndarray, " windows"], lookback: int
     ) -> Float32[np.ndarray, "windows horizon"]:
-        """What the network puts out on the last day of windows of scaled features, given by the rows where they end."""
+        """What the network puts out on the last day of each window.
+
+        Args:
+            values: scaled features of all days.
+            ends: the row of the last day of each window.
+            lookback: days of a window.
+        """
         series, back = torch.from_numpy(values).to(self.device), torch.arange(1 - lookback, 1)
         chunks = torch.from_numpy(ends).split(PREDICTED_AT_ONCE)
         return np.concatenate([self.network.forecast(series[rows[:, None] + back]).cpu().numpy() for rows in chunks])

@@ -1,11 +1,11 @@
 """Crop, flip, erase and enlarge a batch of pictures inside the compiled step, by two matrix products.
 
-Bilinear resizing is linear, in rows and in columns alike: `outputs = R @ inputs @ C.T`, where each row of R and of C
-holds the weights with which one output pixel looks at the input pixels. Where it looks is `start + step * k` for output
-pixel k: a crop changes start and step, a mirroring begins at the other end and steps backwards.
+Bilinear resizing is linear in rows and in columns: `outputs = R @ inputs @ C.T`, where each row of R and of C holds the
+weights that one output pixel gives to the input pixels. Output pixel k has its centre at `start + step * k` of the
+input: a crop changes start and step, and a flip begins at the other end and steps backwards.
 
-So a picture's augmentation is eight numbers. The host draws them (`draw_views`), as a function of the run's seed and of
-the number of the draw, and they are an input of the graph: no option of augmentation changes what is compiled.
+So the augmentation of a picture is eight numbers. The host draws them (`draw_views`) as a function of the run's seed
+and of the number of the draw. They are an input of the graph: no option of augmentation changes what is compiled.
 """
 
 import numpy as np
@@ -19,25 +19,25 @@ from xla_projects.cifar10.config import Config
 from xla_projects.device import Device
 
 Views = Float[np.ndarray, "batch 8"]
-"""Row and column of the input at which the first output pixel has its centre, and the steps to the next ones: row
-start, row step, column start, column step. Then the erased rectangle in output pixels: top, bottom, left, right."""
+"""Row start, row step, column start and column step: where in the input the first output pixel has its centre, and how
+far on the next ones are. Then top, bottom, left and right of the erased rectangle, in output pixels."""
 
 
 def whole_pictures(count: int, side: int, size: int) -> Views:
-    """Views of all that is on a picture, enlarged from `side` to `size` pixels."""
+    """Views without augmentation: whole pictures, enlarged from `side` to `size` pixels."""
     everything, nothing = np.ones(count, np.float32), np.zeros(count, np.float32)
     window = _window(everything, nothing, 1.0, side, size)
     return np.stack([*window, *window, *[nothing] * 4], axis=1)
 
 
 def draw_views(config: Config, draws: Int[np.ndarray, " batch"], side: int, size: int) -> Views:
-    """Of each draw: cropped, mirrored and erased by chance.
+    """The view of each draw: cropped, flipped and erased at random.
 
     Args:
         config: `seed`, `augment`, `smallest_crop` and `erase` are read.
-        draws: numbers that decide.
+        draws: numbers of the draws, see `dl_shared.data.draws`.
         side: height and width of a picture.
-        size: those of the network's inputs.
+        size: height and width of the network's inputs.
     """
     chance = uniforms(config.seed, draws, 9)
     smallest = config.smallest_crop if "crop" in config.augment else 1.0
@@ -53,7 +53,7 @@ def draw_views(config: Config, draws: Int[np.ndarray, " batch"], side: int, size
 
 
 def _window(extent: np.ndarray, place: np.ndarray, smallest: float, side: int, size: int) -> list[np.ndarray]:
-    """Start and step of `size` pixels over a window into `side`; input pixel i has its centre at i.
+    """Start and step of `size` pixels that fill a window of the `side` input pixels; pixel i has its centre at i.
 
     Args:
         extent: from 0, the smallest window, to 1, all pixels.
@@ -68,7 +68,7 @@ def _window(extent: np.ndarray, place: np.ndarray, smallest: float, side: int, s
 
 
 def _interval(extent: np.ndarray, place: np.ndarray, largest: float, size: int) -> list[np.ndarray]:
-    """First and last edge of a part of `size` pixels, no longer than a share `largest` of them."""
+    """Both edges of a random interval of `size` pixels that is no longer than the share `largest` of them."""
     length = extent * largest * size
     start = place * (size - length)
     return [start, start + length]
@@ -106,7 +106,7 @@ class Pipeline:
 def _weights(
     start: Float[Tensor, " batch"], step: Float[Tensor, " batch"], side: int, size: int
 ) -> Float[Tensor, "batch {size} {side}"]:
-    """With which output pixels look at input pixels; each row sums to 1, and beyond an edge its pixel goes on."""
+    """The weights that output pixels give to input pixels; rows sum to 1, and edges are continued outwards."""
     pixels = torch.arange(size, device=start.device, dtype=start.dtype)
     centres = (start[:, None] + step[:, None] * pixels).clamp(0, side - 1)
     distances = (centres[:, :, None] - torch.arange(side, device=start.device)).abs()

@@ -1,4 +1,4 @@
-"""Trainings that differ in the labels they may use, and in where their weights begin."""
+"""Trainings that differ in the labels that they use, and in their initial weights."""
 
 from dl_shared.tasks import cifar10_comparison
 from dl_shared.tasks.cifar10_comparison import Row

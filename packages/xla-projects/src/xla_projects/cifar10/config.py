@@ -11,22 +11,22 @@ class Config(FineTuningConfig, XlaConfig):
     """Options of `xla-cifar10 train`. The defaults are the recipe for 45,000 pictures on two CPU cores."""
 
     epochs: int = 4
-    """As many updates each as one pass over all training pictures has, whatever share of them is used."""
+    """Each has as many updates as a pass over all training pictures, whatever share of them is used."""
     batch_size: int = 128
 
     learning_rate: float = 2e-3
     """Of AdamW for the head, at its peak."""
     weight_decay: float = 0.02
-    """Of the filters, per update and learning rate."""
+    """Of filters; biases and normalisations do not decay."""
 
     @property
-    def learns_head_first(self) -> int:
-        """Epochs in which the body's learning rate is 0."""
+    def head_only_epochs(self) -> int:
+        """Epochs in which only the head learns; none from scratch."""
         return 0 if self.backbone == NONE else self.head_epochs
 
     @property
     def stage_decay(self) -> float:
-        """`layer_decay`, where there is something to be kept."""
+        """`layer_decay`; 1 from scratch."""
         return 1.0 if self.backbone == NONE else self.layer_decay
 
 

@@ -1,4 +1,4 @@
-"""The one evaluation that a process compiles: for validation, test and any other pictures alike."""
+"""The one evaluation that a process compiles, for validation, test and all other pictures."""
 
 from collections.abc import Iterator
 
@@ -16,9 +16,9 @@ BATCH = 256
 
 
 class Evaluation:
-    """Logits of a network on the device, for as many pictures as one likes, by batches of one size.
+    """Logits of a network on the device for any number of pictures, in batches of one size.
 
-    The last batch is filled up with black pictures, whose logits are left out.
+    The last batch is filled up with black pictures, whose logits are dropped.
 
     Args:
         network: on the device; its weights may change between calls.
@@ -28,13 +28,13 @@ class Evaluation:
 
     def __init__(self, network: Network, pipeline: Pipeline, device: Device) -> None:
         self.network, self.pipeline, self.device = network, pipeline, device
-        self.batch_size = -(-BATCH // device.count) * device.count  # the least that devices can share equally
+        self.batch_size = -(-BATCH // device.count) * device.count  # rounded up to a multiple of the devices
         self.views = device.put(whole_pictures(self.batch_size, pipeline.side, pipeline.size), split=True)
         self.step = device.compiled(self.evaluation_step)
 
     def evaluation_step(self, images: UInt8[Tensor, "batch side side 3"]) -> Float[Tensor, "batch classes"]:
         self.network.eval()
-        with torch.no_grad():  # inference_mode fails here
+        with torch.no_grad():  # inference_mode fails on XLA tensors
             inputs = self.pipeline.inputs(images, self.views)
             with self.device.autocast():
                 return self.network(inputs).float()

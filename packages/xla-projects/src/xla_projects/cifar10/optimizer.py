@@ -42,6 +42,6 @@ class LayerwiseRates:
         total = config.epochs * self.steps_per_epoch
         share = warmup_linear(epoch * self.steps_per_epoch + step, total, config.warmup)
         rates = config.learning_rate * share * config.stage_decay**self.levels
-        if epoch < config.learns_head_first:
+        if epoch < config.head_only_epochs:
             rates = np.where(self.levels == 0, rates, 0.0)
         return rates.astype(np.float32)

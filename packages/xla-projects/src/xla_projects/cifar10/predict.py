@@ -36,7 +36,7 @@ def predict(options: ClassifyImages) -> list[dict[str, Any]]:
 
 
 def load_predictor(run: Path) -> Callable[[UInt8[np.ndarray, "n 32 32 3"]], Float[np.ndarray, "n classes"]]:
-    """The best network of a run, as a function from pictures to probabilities, on one device of whatever is there.
+    """The network of a run's best epoch, on one device, as a function from pictures to a row of probabilities each.
 
     Raises:
         InputError: if the run has no checkpoint yet, or a file of it is damaged.

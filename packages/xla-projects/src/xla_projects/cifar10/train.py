@@ -1,4 +1,4 @@
-"""Fine-tune a ResNet with PyTorch/XLA: the run around it, then the loop, then what the loop calls."""
+"""Fine-tune a ResNet with PyTorch/XLA: the run, then the loop, then what the loop calls."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -30,7 +30,7 @@ Watch = Callable[[int, dict[str, float]], None]
 
 
 def train(config: Config, *, runs_dir: Path | None = None, resume: str | Path | None = None) -> Path:
-    """Train, test once, and report; returns the run directory. A process that follows another ends here.
+    """Train, test once, and report; returns the run directory. Hosts other than the first end here.
 
     Raises:
         InputError: if data, backbone, device or the run to resume cannot be used.
@@ -67,18 +67,19 @@ def fit(
     device: Device,
     watch: Watch | None = None,
 ) -> Evaluation:
-    """Train from the last checkpoint, if there is one: first the head alone, then all layers, by one compiled step.
+    """Train first the head alone, then all layers, by one compiled step; from the last checkpoint if there is one.
 
     Args:
-        config: its options.
+        config: of the run.
         pretrained: the network before its first update; it is moved to the device.
-        data: training pictures whose labels the options allow are learned from; validation follows each epoch.
-        run: keeps checkpoints and log.
+        data: its training pictures, as far as the options allow their labels, are learned from; its validation pictures
+            are scored after each epoch.
+        run: keeps checkpoints and scores.
         device: that trains.
-        watch: is told the number of each epoch that has ended, and its validation scores.
+        watch: called after each epoch with its number, from 1, and its validation scores.
 
     Returns:
-        The evaluation that followed each epoch, compiled, with the network of the last one; the run holds the best.
+        The compiled evaluation, of the network as it is after the last epoch; the run holds the best one.
 
     Raises:
         InputError: if there are fewer pictures than a batch, or the loss is no longer finite.
@@ -142,11 +143,11 @@ def make_train_step(
     labels: Int[Tensor, " n"],
     label_smoothing: float,
 ) -> Step:
-    """An update as one graph, from rows of pictures that lie on the device to sums that stay there.
+    """An update as one graph; pictures, labels and sums stay on the device.
 
     Returns:
-        A function of the sums so far, the rows of a batch, their views, and the learning rate of each group of
-        parameters; it returns the new sums, see `batch_sums`.
+        A function of the sums over the epoch so far, the rows of a batch, their views, and the learning rate of each
+        group of parameters; it returns the new sums, see `batch_sums`.
     """
 
     @device.compiled
@@ -173,7 +174,7 @@ def make_train_step(
 def batch_sums(
     loss: Float[Tensor, ""], logits: Float[Tensor, "batch classes"], labels: Int[Tensor, " batch"]
 ) -> Float[Tensor, " 3"]:
-    """Loss, right answers and pictures of a batch whose losses have this mean."""
+    """Sums over a batch: losses, right answers, pictures. `loss` is the mean over the batch."""
     count = torch.full_like(loss, len(labels))
     return torch.stack([loss.detach() * count, (logits.argmax(1) == labels).sum().to(loss), count])
 

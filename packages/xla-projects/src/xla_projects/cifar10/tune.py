@@ -1,6 +1,6 @@
-"""A search over the options of fine-tuning, on validation accuracy, for two compilations in all.
+"""A search over the options of fine-tuning, on validation accuracy, with two compilations in all.
 
-What is searched are inputs of the compiled step: learning rates and views. So all trials run the same two programs.
+Only learning rates and views are searched, which are inputs of the compiled step: all trials run the same two programs.
 """
 
 from typing import Any

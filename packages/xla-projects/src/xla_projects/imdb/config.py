@@ -6,7 +6,7 @@ from typing import Literal
 from dl_shared.tasks.imdb_config import ReviewsConfig
 from xla_projects.config import XlaConfig
 
-FIXED_LENGTHS = 3  # of `--batches lengths`: each is a compilation for training, and one for evaluation
+FIXED_LENGTHS = 3  # of `--batches lengths`; each is compiled twice, for training and for evaluation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,22 +16,22 @@ class Config(ReviewsConfig, XlaConfig):
     epochs: int = 2
     """Passes over the training reviews."""
     batch_size: int = 32
-    """Reviews per step, on average: a step has so many rows as these fill."""
+    """Reviews per step, on average: a step has as many rows as so many reviews fill."""
 
     pooling: Literal["mean", "first"] = "mean"
     """What the classifier sees of a review: the mean of its tokens, as MiniLM was trained, or the first one, [CLS]."""
     frozen: int = 4
-    """Parts of the model that do not learn: 1 the embeddings, 2 the lowest layer as well, and so on."""
+    """Parts of the model that do not learn: 1 for the embeddings, 2 for the lowest layer too, and so on."""
     train_reviews: int = 2000
-    """Learn from so many of the training reviews; 0 takes all."""
+    """Number of training reviews to learn from; 0 takes all."""
     max_length: int = 192
     """Tokens of a review that the model sees, special ones included."""
     batches: Literal["packed", "lengths"] = "packed"
-    """Several reviews side by side in rows of one length, or one in each row of at most three lengths."""
+    """`packed`: several reviews to a row, all rows of one length; `lengths`: one to a row, of at most three lengths."""
     row_length: int = 0
-    """Tokens of a row of packed reviews; 0 is max_length. Long rows waste less, and compare more tokens in vain."""
+    """Tokens of a row of packed reviews; 0 is max_length. Longer rows have less padding and more attention to mask."""
     learning_rate: float = 3e-4
-    """At its peak, for the classifier; layers below it have less, see layer_decay."""
+    """Of the classifier, at its peak; layers below have smaller ones, see layer_decay."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

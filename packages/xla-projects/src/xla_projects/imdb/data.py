@@ -1,4 +1,4 @@
-"""Reviews as rows of tokens: a few fixed shapes, and an order that is a function of (seed, epoch)."""
+"""Reviews as rows of tokens: in a few fixed shapes, and in an order that is a function of (seed, epoch)."""
 
 import math
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ Table = Int[np.ndarray, "rows places"]
 
 
 def load_reviews(config: Config, source: str | None = None) -> imdb.Data:
-    """The shared task's data as a run sees them: cleaned, and for training only so many.
+    """The reviews of a run, cleaned; of its own training reviews as many as the options say.
 
     Args:
         config: of the run.
-        source: other data, all of which is taken (default: the run's own).
+        source: other data, of which all reviews are taken (default: the run's own).
 
     Raises:
         InputError: if the source cannot be used.
@@ -33,7 +33,7 @@ def load_reviews(config: Config, source: str | None = None) -> imdb.Data:
 
 
 class Batch(NamedTuple):
-    """What a step reads, on the host; the fields of `packing.Packed` first."""
+    """The inputs of a step, on the host; the first four are the fields of `packing.Packed`."""
 
     input_ids: Int[np.ndarray, "rows length"]
     segments: Int[np.ndarray, "rows length"]
@@ -46,21 +46,21 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True)
 class Shapes:
-    """Rows that reviews are put into: of one length and side by side, or of a few lengths and one in each."""
+    """Shapes of the rows: of one length with several reviews each, or of a few lengths with one review each."""
 
     row_lengths: tuple[int, ...]
     places: int
-    """Reviews that a row holds at most."""
+    """The most reviews that a row holds."""
     packed: bool
 
     @classmethod
     def choose(cls, lengths: Int[np.ndarray, " reviews"], config: Config, *, longest: int | None = None) -> "Shapes":
-        """For reviews of these lengths, in tokens.
+        """Shapes with little padding.
 
         Args:
-            lengths: that padding is to be little for.
+            lengths: of the reviews, in tokens, that padding is counted for.
             config: of the run.
-            longest: of other reviews that go into the same rows.
+            longest: length of the longest of other reviews that go into the same rows.
         """
         if config.batches == "packed":
             row_length = config.row_length or config.max_length
@@ -69,14 +69,14 @@ class Shapes:
         return cls((*shorter, max(last, longest or 0)), 1, False)
 
     def plans(self, lengths: Int[np.ndarray, " reviews"]) -> list[Plan]:
-        """How rows of each length are filled; a length that no review needs has no plan."""
+        """How the rows of each length are filled; a length that no review needs is left out."""
         if self.packed:
             return [packing.best_fit(lengths, self.row_lengths[0], self.places)]
         return [plan for plan in packing.one_each(lengths, self.row_lengths) if plan.rows]
 
 
 class Batches:
-    """The steps of one part of the data, all of as many rows as their shape allows.
+    """The steps of one part of the data; all steps with rows of one length have the same number of rows.
 
     Args:
         tokens: of all reviews, special ones included.
@@ -84,8 +84,8 @@ class Batches:
         shapes: of the rows.
         pad_id: the token that pads.
         seed: of the order.
-        reviews: of a step, on average (default: as many as fill a step without gradients).
-        devices: that share a step; rows that hold nothing are added until they can.
+        reviews: of a step, on average (default: as many as `EVALUATION_TOKENS` hold).
+        devices: that share a step; empty rows are added until they can share it equally.
     """
 
     def __init__(
@@ -125,7 +125,7 @@ class Batches:
         return len(self.labels) / self.steps
 
     def batch(self, epoch: int, step: int) -> tuple[Batch, Table]:
-        """The rows of a step, and which review stands in each place, `NOBODY` where none does."""
+        """The rows of a step, and the number of the review in each place, `NOBODY` if there is none."""
         row_length, table = self.tables(epoch)[step]
         table = packing.filled_up(table, self._filled(row_length))
         packed = packing.lay_out(self.tokens, table, row_length, self.pad_id)
@@ -135,7 +135,7 @@ class Batches:
         return Batch(*packed, labels, taken.astype(np.float32)), table
 
     def _tables(self, epoch: int) -> list[tuple[int, Table]]:
-        """For each step of an epoch, in its order: the length of its rows, and which reviews stand in them."""
+        """For each step of an epoch, in order: the length of its rows, and the reviews in them."""
         rng = np.random.default_rng([self.seed, epoch])
         steps: list[tuple[int, Table]] = []
         for plan in self.plans:

@@ -1,4 +1,4 @@
-"""A network as a function from rows of reviews to probabilities, and what these are worth."""
+"""The evaluation: a network as a function from reviews to probabilities, and the scores of these."""
 
 from collections.abc import Sequence
 
@@ -16,12 +16,12 @@ from xla_projects.imdb.model import Network
 
 
 class Judge:
-    """Probabilities of negative and positive, by the weights that the network has when it is asked.
+    """Probabilities of negative and positive, by the weights that the network has at the time of the call.
 
     Args:
         network: on the device.
-        device: computes one graph for each shape of rows; None computes eagerly on the host, which for a few reviews
-            takes less time than to compile.
+        device: compiles one graph for each shape of rows; None computes eagerly on the host, which for a few reviews
+            takes less time than compiling.
     """
 
     def __init__(self, network: Network, device: Device | None) -> None:
@@ -40,7 +40,7 @@ class Judge:
         return np.exp(log_softmax(rows, axis=1))
 
     def logits(self, batch: Batch) -> Float[np.ndarray, "rows places 2"]:
-        """Of one step; those of free places mean nothing."""
+        """Logits of one step; those of empty places mean nothing."""
         self.network.eval()
         packed = batch[:4]
         if self.device is None or self.compiled is None:
@@ -66,10 +66,10 @@ def validate(judge: Judge, batches: Batches) -> dict[str, float]:
 
 
 def scores(sums: Sequence[float]) -> dict[str, float]:
-    """`loss` (nats), `accuracy`, and of the class positive `precision`, `recall` and `f1`.
+    """`loss` (nats) and `accuracy`; `precision`, `recall` and `f1` of the class positive.
 
     Args:
-        sums: loss; then reviews: true positives, false positives, false negatives, true negatives.
+        sums: of losses; then numbers of true positives, false positives, false negatives, true negatives.
     """
     loss, hits, alarms, misses, rejections = sums
     count = hits + alarms + misses + rejections

@@ -1,7 +1,7 @@
-"""The network, which reads several reviews in one row, and its tokenizer; found, described, and read again.
+"""The network, which reads several reviews in one row, and its tokenizer; where both are read from and written to.
 
 The encoder is that of transformers for the model's family: BERT (Devlin et al. 2019, arXiv:1810.04805) and kin. Weights
-are read as safetensors, and no code comes with them.
+are read as safetensors, and no code of a model is run.
 """
 
 from pathlib import Path
@@ -22,13 +22,13 @@ from dl_shared.progress import say
 from dl_shared.tasks.imdb_config import EMBEDDED, SCRATCH
 from xla_projects.imdb.config import Config
 
-# Those whose positions are given with the tokens; others count them by themselves, through all reviews of a row.
+# Families that take positions as an input; others number the tokens of a row themselves, across its reviews.
 FAMILIES = ("bert", "distilbert", "roberta", "xlm-roberta", "camembert", "electra")
 
 Tokenizer = PreTrainedTokenizerFast
 Pooling = Literal["mean", "first"]
 
-logging.set_verbosity_error()  # it reports the pooler that is not used, and texts that are cut later
+logging.set_verbosity_error()  # it would warn of the unused pooler, and of texts that are cut later
 logging.disable_progress_bar()
 
 
@@ -44,7 +44,7 @@ class Network(nn.Module):
         super().__init__()
         self.pooling = pooling
         if hasattr(encoder, "pooler"):
-            encoder.pooler = None  # it would read the first review of a row only
+            encoder.pooler = None  # it reads only the first review of a row
         self.encoder = encoder
         self.layers = int(encoder.config.num_hidden_layers)
         self.first_position = text_models.first_position(encoder.config)
@@ -60,7 +60,7 @@ class Network(nn.Module):
         positions: Int[Tensor, "rows length"],
         starts: Int[Tensor, "rows places"],
     ) -> Float[Tensor, "rows places 2"]:
-        """Logits of each review; those of a free place mean nothing. For the arguments, see `packing.Packed`."""
+        """Logits of each review; those of an empty place mean nothing. For the arguments, see `packing.Packed`."""
         output = self.encoder(
             input_ids=input_ids,
             position_ids=positions + self.first_position,
@@ -76,7 +76,7 @@ def pool(
     starts: Int[Tensor, "rows places"],
     pooling: Pooling,
 ) -> Float[Tensor, "rows places width"]:
-    """One vector for each review; zeros, or those of another token, where a place is free."""
+    """One vector for each review; an empty place gets zeros, or another token's vector."""
     if pooling == "first":
         return hidden.gather(1, starts.unsqueeze(-1).expand(-1, -1, hidden.shape[-1]))
     numbers = torch.arange(1, starts.shape[1] + 1, device=segments.device)
@@ -85,23 +85,23 @@ def pool(
 
 
 def within_segments(segments: Int[Tensor, "rows length"]) -> Float[Tensor, "rows 1 length length"]:
-    """What is added to attention scores, so that tokens attend to their own review alone (Krell et al. 2021)."""
+    """A mask to add to attention scores: tokens attend only to those of their own review (Krell et al. 2021)."""
     others = segments[:, None, :, None] != segments[:, None, None, :]
     return others * torch.finfo(torch.float32).min
 
 
 def load_pretrained(config: Config, texts: list[str]) -> tuple[Network, Tokenizer]:
-    """The network before its first step, its classifier new, and the tokenizer; on the host.
+    """The network with a new classifier, on the host, and the tokenizer.
 
     Args:
         config: `model`, `layers` and the dropouts are read.
-        texts: of the training part, from which `scratch` takes its vocabulary.
+        texts: of the training part; `scratch` makes its vocabulary from them.
 
     Raises:
-        InputError: if the model cannot be found, read, packed or cut to so many layers, has too few positions, or its
+        InputError: if the model cannot be found or read, is of another family, has too few layers or positions, or its
             tokenizer is of another model.
     """
-    torch.manual_seed(config.seed)  # what is new gets its first weights
+    torch.manual_seed(config.seed)  # initial weights of the classifier, or of all
     if config.model == SCRATCH or (config.model == EMBEDDED and config.data == "sample" and embedded_folder() is None):
         if config.model == EMBEDDED:
             say("the embedded model is not installed: a small one is trained from scratch instead")
@@ -129,12 +129,12 @@ def load_pretrained(config: Config, texts: list[str]) -> tuple[Network, Tokenize
 
 
 def save_description(run: Path, network: Network, tokenizer: Tokenizer) -> None:
-    """Write configuration and tokenizer, all that beside the weights is needed to predict."""
+    """Write configuration and tokenizer, which together with the weights suffice to predict."""
     text_models.save_description(run / "model", network.encoder.config, tokenizer)
 
 
 def load_description(run: Path, pooling: Pooling) -> tuple[Network, Tokenizer]:
-    """The network of a run with weights still to be filled in, and its tokenizer; on the host.
+    """The network of a run with random weights, on the host, and its tokenizer.
 
     Raises:
         InputError: if they are missing or damaged.
@@ -151,7 +151,7 @@ def load_description(run: Path, pooling: Pooling) -> tuple[Network, Tokenizer]:
 
 
 def _untrained(config: Config, texts: list[str]) -> tuple[Network, Tokenizer]:
-    """A small BERT that has learned nothing, for machines without a pretrained one."""
+    """A small BERT with random weights, for machines without a pretrained one."""
     pieces = train_word_pieces(texts)
     options = BertConfig(**small_bert(pieces.get_vocab_size(), config.max_length))
     _adapt(options, config)
@@ -161,7 +161,7 @@ def _untrained(config: Config, texts: list[str]) -> tuple[Network, Tokenizer]:
 
 
 def _adapt(options: Any, config: Config) -> None:
-    """What a run changes in the model's own configuration, and what it needs of it."""
+    """Change the model's own configuration as the options say, and refuse one that cannot do what they ask."""
     if options.model_type not in FAMILIES:
         raise InputError(
             f"a {options.model_type} model cannot read several reviews in a row; give --model one of the families"
@@ -170,7 +170,7 @@ def _adapt(options: Any, config: Config) -> None:
     text_models.adapt(options, layers=config.layers, dropout=config.dropout, attention_dropout=config.attention_dropout)
     longest = text_models.longest_input(options)
     if config.max_length > longest:
-        raise InputError(f"the model reads {longest} tokens; --max-length {config.max_length} asks more")
+        raise InputError(f"the model reads {longest} tokens; --max-length {config.max_length} asks for more")
     if config.frozen > options.num_hidden_layers + 1:
         raise InputError(
             f"the model has embeddings and {options.num_hidden_layers} layers; --frozen {config.frozen} leaves nothing"

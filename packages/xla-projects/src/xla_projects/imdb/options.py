@@ -1,4 +1,4 @@
-"""What the verbs beside `train` can be asked."""
+"""Options of the verbs beside `train`; imports no framework, so that --help is instant."""
 
 from dataclasses import dataclass
 
@@ -14,4 +14,4 @@ class CompareOptions(options.CompareOptions):
 
     def __post_init__(self) -> None:
         if len(self.models) < 2 or len(set(self.models)) < len(self.models):
-            raise ValueError("give two models or more, each once")
+            raise ValueError("models must name two or more, each once")

@@ -22,7 +22,7 @@ from xla_projects.imdb.model import Network, Tokenizer, load_description
 
 
 def evaluate(options: EvaluateOptions) -> dict[str, Any]:
-    """Score a run on the test part of other data, on one device of whatever is there; kept under RUN/evaluations/."""
+    """Score a run on the test part of other data, on one device; kept under RUN/evaluations/."""
     run = Path(options.run)
     config = read_config(run, Config)
     network, tokenizer = load_trained(run, config)
@@ -35,8 +35,8 @@ def evaluate(options: EvaluateOptions) -> dict[str, Any]:
 def predict(options: JudgeReviews) -> list[dict[str, Any]]:
     """One row for each review, in the order given: arguments first, then files.
 
-    On the host, without compilation. A review longer than the model reads is cut as in training; `unread` says how
-    many tokens were left out.
+    It computes on the host, without compiling. A review longer than the model reads is cut as in training; `unread`
+    says how many tokens were left out.
 
     Raises:
         InputError: if a review is empty, or a file cannot be read.
@@ -68,7 +68,7 @@ def load_trained(run: Path, config: Config) -> tuple[Network, Tokenizer]:
 def in_rows(
     texts: Any, config: Config, tokenizer: Tokenizer, device: Device | None = None, *, keep: bool = False
 ) -> Batches:
-    """Texts without labels as in training, in rows chosen for them."""
+    """Texts tokenised as in training, in rows whose shapes suit them; all labels are 0."""
     tokens = encode(tokenizer, texts, max_length=config.max_length, truncation=config.truncation, keep=keep)
     return Batches(
         tokens,

@@ -23,7 +23,7 @@ from xla_projects.stocks.train import fit
 
 
 def recipes(config: Config, options: CompareOptions) -> Iterator[tuple[str, Config]]:
-    """The one asked for, and what differs from it in one part each.
+    """The recipe asked for, and those that differ from it in one part each, by name.
 
     Raises:
         InputError: if nothing would be left without indicators.
@@ -49,14 +49,14 @@ def compare(config: Config, options: CompareOptions) -> list[dict[str, Any]]:
         a row for each recipe and each classical method, see `dl_shared.tasks.stocks_comparison.compare_recipes`.
     """
     device, chosen = start_device(config), dict(recipes(config, options))
-    # The recipe that sees the most days can forecast the fewest, so its test days are those of all.
+    # The recipe with the longest window can forecast the fewest days, so that all are tested on its test days.
     longest = replace(config, lookback=max(recipe.lookback for recipe in chosen.values()))
     whole = load_data(longest)
     for note in whole.notes:
         say(note)
     found: dict[str, list[Daily]] = {}
     for name, recipe in chosen.items():
-        data = load_data(recipe, cuts=whole.cuts)  # warming up fewer features would move the cuts by days
+        data = load_data(recipe, cuts=whole.cuts)  # with fewer features to warm up, its own cuts would differ by days
         seeds = [replace(recipe, seed=config.seed + turn) for turn in range(options.seeds)]
         found[name] = [Daily.of(whole, forecasts(one, data, whole, device)) for one in seeds]
         say(f"{name}: skill {', '.join(f'{run.skill:+.4f}' for run in found[name])}")
@@ -75,7 +75,7 @@ def forecasts(
     Args:
         config: with the seed of the training.
         data: for it, the same whatever the seed.
-        whole: whose test windows are those of all recipes.
+        whole: has the test windows of all recipes.
         device: that trains.
     """
     outputs = Outputs.of(data, LEVELS)
@@ -86,7 +86,7 @@ def forecasts(
 
 
 def same_ends(windows: Windows, wanted: Windows) -> Int[np.ndarray, " wanted"]:
-    """Where those windows end that forecast from the days of `wanted`, of the same companies, in the same order."""
+    """Where those of `windows` end that forecast from the same days as `wanted`, in the same order."""
     assert windows.tickers == wanted.tickers, "of the same companies"
     own, others = (
         np.rec.fromarrays([part.ticker_ids, part.dates.astype("datetime64[D]").astype(int)])

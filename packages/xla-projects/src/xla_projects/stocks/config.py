@@ -9,7 +9,7 @@ from xla_projects.config import XlaConfig
 Cell = Literal["lstm", "gru"]
 
 INDICATORS = ("averages", "volatility", "rsi", "macd")
-"""Groups of features that are computed from earlier prices alone: what technical analysis looks at."""
+"""Groups of features that technical analysis computes from earlier prices."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,12 +19,12 @@ class Config(RecurrentStocksConfig, XlaConfig):
     features: tuple[str, ...] = tuple(GROUPS)
     """Groups of input columns: returns, range, averages, volatility, rsi, macd, volume, calendar."""
     since: str | None = None
-    """Day from which on prices are used, such as 2009-06-01."""
+    """First day whose prices are used, such as 2009-06-01."""
     until: str | None = None
-    """First day whose prices are not used any more."""
+    """Day after the last one whose prices are used."""
 
     cell: Cell = "lstm"
-    """What each layer does from day to day: long short-term memory, or gated recurrent units."""
+    """Kind of the recurrent layers: long short-term memory, or gated recurrent units."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -35,7 +35,7 @@ class Config(RecurrentStocksConfig, XlaConfig):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Of the groups chosen."""
+        """Input columns of the groups chosen."""
         return tuple(column for group in self.features for column in GROUPS[group])
 
 

@@ -1,4 +1,4 @@
-"""Prices made into windows, and windows gathered on the device, where histories lie once."""
+"""Prices made into windows; the device holds each history once and gathers windows from it."""
 
 from typing import Any
 
@@ -14,17 +14,17 @@ from xla_projects.stocks.config import Config
 
 
 def load_data(config: Config, **other: Any) -> stocks.Data:
-    """The data of a run, or others prepared in the same way, see `dl_shared.tasks.stocks.load_data`."""
+    """The data of a run, or other data prepared in the same way, see `dl_shared.tasks.stocks.load_data`."""
     return stocks.load_data(config, start=config.since, end=config.until, **other)
 
 
 class TrainWindows:
-    """The training windows that have a known target on every day.
+    """The training windows with a known target on each of their days, gathered on the device.
 
     Args:
         data: of the run.
-        outputs: in whose units targets are.
-        device: where to put the histories.
+        outputs: defines the units of the targets.
+        device: where the histories are put.
     """
 
     def __init__(self, data: stocks.Data, outputs: Outputs, device: Device) -> None:
@@ -41,11 +41,11 @@ class TrainWindows:
     def gather(
         self, ends: Int[Tensor, " batch"]
     ) -> tuple[Float[Tensor, "days batch features"], Float[Tensor, "days batch horizon"]]:
-        """The windows that end in these rows of the histories, with a target for every day; within a compiled step."""
+        """The windows that end in these rows, with targets for each of their days; for use inside a compiled step."""
         days = self.back[:, None] + ends
         return self.values[days], self.targets[days]
 
 
 def days_back(lookback: int, device: Device) -> Int[Tensor, " days"]:
-    """From the last row of a window to each of its rows, on the device."""
+    """Offsets from the last row of a window to all of its rows, on the device."""
     return device.put(np.arange(1 - lookback, 1))

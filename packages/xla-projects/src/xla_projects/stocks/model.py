@@ -1,7 +1,7 @@
 """The network: recurrent layers over the days of a window, and a head for each day ahead.
 
-A recurrent layer looks back only, so what it says on every day of a window is a forecast made on that day: one pass
-over a window of 60 days trains 60 forecasts, and the last one is used.
+A recurrent layer only looks back, so that its output on each day of a window is a forecast made on that day. One pass
+over a window of 60 days trains 60 forecasts; a prediction uses the last one.
 """
 
 import torch
@@ -16,8 +16,7 @@ Windows = Float[Tensor, "days batch features"]
 CELLS = {"lstm": LSTM, "gru": GRU}
 GATES = {"lstm": 4, "gru": 3}
 REMEMBERS = 1
-"""Which gate keeps what was there: the second of the LSTM's input, forget, cell and output gate, and of the GRU's
-reset, update and new gate."""
+"""Which gate keeps the state: the second of the LSTM's (input, forget, ...) and of the GRU's (reset, update, new)."""
 
 
 class Forecaster(nn.Module):
@@ -27,9 +26,9 @@ class Forecaster(nn.Module):
     cumulative log returns since each day, in units of that day's volatility (`dl_shared.tasks.stocks_outputs`). Days
     come first, as the scan takes them, so that nothing needs to be transposed.
 
-    Each day ahead has its own head, a row of one linear layer. It begins with zeros: before the first update every
-    forecast is persistence. Matrices from day to day begin orthogonal, and gates remember by default (Jozefowicz et al.
-    2015, "An Empirical Exploration of Recurrent Network Architectures", section 4; of the GRU that is a departure).
+    Each day ahead has its own head, a row of one linear layer. The heads begin with zeros, so that before the first
+    update every forecast is persistence. Recurrent matrices begin orthogonal, and gates remember by default (Jozefowicz
+    et al. 2015, "An Empirical Exploration of Recurrent Network Architectures", section 4, on the LSTM's forget gate).
 
     Args:
         config: `cell`, `hidden`, `layers`, `dropout` and `horizon` are read.
@@ -38,7 +37,7 @@ class Forecaster(nn.Module):
 
     def __init__(self, config: Config, *, features: int) -> None:
         super().__init__()
-        between = config.dropout if config.layers > 1 else 0.0  # torch warns where there is nothing in between
+        between = config.dropout if config.layers > 1 else 0.0  # torch warns if there is one layer only
         self.recurrent = CELLS[config.cell](features, config.hidden, config.layers, dropout=between)
         self.dropout = nn.Dropout(config.dropout)
         self.heads = nn.Linear(config.hidden, config.horizon)
@@ -49,7 +48,7 @@ class Forecaster(nn.Module):
         return self.heads(self.dropout(hidden))
 
     def forecast(self, windows: Windows) -> Float[Tensor, "batch horizon"]:
-        """What is forecast on the last day of each window."""
+        """The forecast made on the last day of each window."""
         hidden, _ = self.recurrent(windows)
         return self.heads(self.dropout(hidden[-1]))
 

@@ -8,19 +8,19 @@ from xla_projects.stocks.config import Cell
 
 @dataclass(frozen=True, kw_only=True)
 class CompareOptions:
-    """Train recipes that differ in one part each, and test them on the same days, beside ARIMA and its like.
+    """Train recipes that differ in one part each, and test them and the classical methods on the same days.
 
-    Without `--lookbacks`, `--cells` and `--indicators` the recipe alone stands beside the classical methods.
+    Without `--lookbacks`, `--cells` and `--indicators` the recipe is compared with the classical methods alone.
     """
 
     lookbacks: tuple[int, ...] = ()
-    """Days that the network sees, to compare with those of the recipe, such as 30 60 120."""
+    """Windows, in days, to compare with that of the recipe, such as 30 60 120."""
     cells: tuple[Cell, ...] = ()
-    """Recurrent layers, to compare with that of the recipe."""
+    """Kinds of recurrent layers to compare with that of the recipe."""
     indicators: bool = False
-    """Leave out moving averages, volatility, RSI and MACD."""
+    """Compare with the recipe without moving averages, volatility, RSI and MACD."""
     seeds: int = 3
-    """Trainings of each recipe, that differ in their initial weights and the order of the data."""
+    """Trainings of each recipe, which differ in initial weights and in the order of the data."""
     output: Path = Path("stocks-comparison")
     """Folder of the table and the picture."""
     json: bool = False

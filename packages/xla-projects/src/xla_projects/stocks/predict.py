@@ -1,4 +1,4 @@
-"""A network applied to windows; and a finished run, to other companies and to days that nobody knows yet."""
+"""A network, applied to windows; and a finished run, applied to other companies and to days not known yet."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -23,9 +23,9 @@ PREDICTED_AT_ONCE = 1024
 
 
 class Predictor:
-    """A network applied to any number of windows, in batches of one size; in float32, whatever it was trained in.
+    """A network, applied to any number of windows, in batches of one size; in float32, whatever it was trained in.
 
-    Histories stay on the device from call to call, so validation and test are calls of the same compiled function.
+    Validation and test call the same compiled function. Histories stay on the device from call to call.
 
     Args:
         network: on the device.
@@ -41,7 +41,13 @@ class Predictor:
     def __call__(
         self, values: Float32[np.ndarray, "rows features"], ends: Int[np.ndarray, " windows"], lookback: int
     ) -> Float32[np.ndarray, "windows horizon"]:
-        """What the network puts out on the last day of windows of scaled features, given by the rows where they end."""
+        """What the network puts out on the last day of each window.
+
+        Args:
+            values: scaled features of all days.
+            ends: the row of the last day of each window.
+            lookback: days of a window.
+        """
         if self.histories is None or self.histories[0] is not values:
             self.histories = values, self.device.put(values)
         self.network.eval()
@@ -85,9 +91,7 @@ def forecast(options: ForecastAsOf) -> list[dict[str, Any]]:
 
 
 def load_run(run: Path) -> tuple[Config, Predictor, Outputs]:
-    """The options of a finished run, its best network on a device, and what turns its outputs into forecasts.
-
-    The device is whatever there is now, and one.
+    """The options of a finished run, its best network on one device, and what turns its outputs into forecasts.
 
     Raises:
         InputError: if the run is not finished, or a file of it is damaged.

@@ -31,10 +31,10 @@ PROJECT = "xla-stocks"
 
 
 def train(config: Config, *, runs_dir: Path | None = None, resume: str | Path | None = None) -> Path:
-    """Train, calibrate, test once, report; returns the run directory. A process that follows another ends here.
+    """Train, calibrate, test once, report; returns the run directory. Hosts other than the first end here.
 
     Args:
-        config: every option.
+        config: of the run.
         runs_dir: where runs are kept.
         resume: an unfinished run to go on with.
 
@@ -71,12 +71,12 @@ def fit(
     """Train to the end, from the last checkpoint if there is one; returns the network of the best epoch.
 
     Args:
-        config: its options.
-        data: of which one part is learned from, and another follows each epoch.
-        outputs: in whose units the network forecasts.
-        run: keeps checkpoints and log.
+        config: of the run.
+        data: its training part is learned from, and its validation part scored after each epoch.
+        outputs: defines the units of the forecasts.
+        run: keeps checkpoints and scores.
         device: that trains.
-        watch: is told of each epoch's validation forecasts.
+        watch: called after each epoch with its number, from 1, and the errors of the validation forecasts.
 
     Raises:
         InputError: if there are fewer training windows than one batch, or training diverges.
@@ -172,14 +172,14 @@ def make_optimizer(device: Device, config: Config, network: Forecaster) -> torch
 
 
 def batch_rows(draws: Draws, update: int) -> Int[np.ndarray, " batch"]:
-    """The windows of an update: one pass through all of them after another, each of several epochs."""
+    """The windows of an update; updates go through all windows pass after pass, and a pass takes several epochs."""
     number, step = divmod(update, draws.steps_per_epoch)
     return draws.batch(number, step) % draws.rows
 
 
 def scores(absolute: float, persistence: float, count: float) -> dict[str, float]:
-    """`loss` (mean absolute error) and `skill` (1 - that / that of persistence).
+    """`loss`, the mean absolute error, and `skill`, 1 - loss / that of persistence.
 
-    Both of log returns in the network's units, where each day ahead and each volatility count the same.
+    Both are of log returns in the network's units, in which each day ahead and each volatility count the same.
     """
     return {"loss": float(absolute / count), "skill": float(1 - absolute / max(persistence, 1e-12))}
