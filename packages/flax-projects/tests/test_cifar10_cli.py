@@ -1,21 +1,14 @@
 """The console script from outside: bad input is one line and status 2; --help imports no framework."""
 
-import json
-import re
 import shutil
-import subprocess
-import sys
 
-import numpy as np
 import pytest
 from PIL import Image
 
-from dl_shared.data.image_files import read_image_files
-from dl_shared.runs import read_summary
 from dl_shared.testing import help_without_frameworks, refused
+from dl_shared.testing.scripts import ImageScript
 from flax_projects.cifar10.cli import main
 from flax_projects.cifar10.config import PRESETS, Config
-from flax_projects.cifar10.predict import load_predictor
 from flax_projects.cifar10.train import train
 
 
@@ -23,6 +16,11 @@ from flax_projects.cifar10.train import train
 def finished(few_images, tmp_path_factory):
     config = Config(data=str(few_images), epochs=1, batch_size=18, model="cnn", widths=(4,))
     return train(config, runs_dir=tmp_path_factory.mktemp("runs"))
+
+
+class TestScript(ImageScript):
+    package = "flax_projects.cifar10"
+    small = ("--epochs", 1, "--batch-size", 18, "--widths", 4, "--optimizer", "sgd", "--precision", "fp32")
 
 
 def test_help_and_refusals_import_no_framework():
@@ -51,26 +49,8 @@ def test_a_config_that_cannot_work_is_refused(options, message):
 
 
 def test_presets_differ_where_they_say():
-    assert next(iter(PRESETS)) == "cpu"
     assert PRESETS["quick"].stem_stride == 2
     assert PRESETS["full"].chunk_steps == 0
-
-
-def test_data_that_is_not_there(capsys, tmp_path):
-    assert "does not exist" in refused(capsys, main, "train", "--data", tmp_path / "nothing", "--runs-dir", tmp_path)
-    assert not list(tmp_path.glob("flax-cifar10/*")), "a wrong path leaves no run behind"
-
-
-def test_a_truncated_parquet_file(capsys, tmp_path, few_images):
-    damaged = shutil.copytree(few_images, tmp_path / "data")
-    file = damaged / "train-00000-of-00001.parquet"
-    file.write_bytes(file.read_bytes()[:5000])
-    assert "train-00000-of-00001.parquet" in refused(capsys, main, "train", "--data", damaged, "--runs-dir", tmp_path)
-
-
-def test_fewer_images_than_a_batch(capsys, tmp_path, few_images):
-    line = refused(capsys, main, "train", "--data", few_images, "--runs-dir", tmp_path, "--batch-size", 5000)
-    assert "no batch of 5000" in line
 
 
 @pytest.mark.parametrize(
@@ -87,41 +67,6 @@ def test_a_device_that_is_not_there(capsys, tmp_path, few_images):
     assert "--device auto" in line
 
 
-def test_runs_that_are_not_there(capsys, tmp_path):
-    assert "no run" in refused(capsys, main, "predict", "--runs-dir", tmp_path, "x.png")
-    assert "not a run" in refused(capsys, main, "evaluate", "--run", tmp_path, "--data", "sample")
-
-
-def test_predict_gives_a_row_for_each_image_in_order(capsys, tmp_path, finished):
-    files = []
-    for name, level in (("dark.png", 10), ("bright.jpg", 190), ("grey.png", 100)):
-        size = (40, 64) if name == "grey.png" else (32, 32)
-        Image.new("L" if name == "grey.png" else "RGB", size, level if name == "grey.png" else (level,) * 3).save(
-            tmp_path / name
-        )
-        files.append(tmp_path / name)
-    assert main(["predict", "--run", str(finished), *map(str, files)]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[1] for line in lines] == [str(file) for file in files]
-    rows = load_predictor(finished)(read_image_files(files, 32))
-    np.testing.assert_allclose(rows.sum(1), 1, rtol=1e-5)
-    assert f"confidence {rows[2].max():.4f}" in lines[2]
-
-
-def test_the_test_predictions_come_back_from_the_checkpoint(finished, few_images, capsys):
-    assert main(["evaluate", "--run", str(finished), "--data", str(few_images)]) == 0
-    shown = capsys.readouterr().out
-    accuracy = read_summary(finished)["metrics"]["test"]["accuracy"]
-    assert f"{accuracy:.4f}" in shown
-    assert list((finished / "evaluations").iterdir())
-
-
-def test_a_file_that_is_no_image(capsys, tmp_path, finished):
-    (tmp_path / "notes.png").write_text("not a picture")
-    assert "notes.png" in refused(capsys, main, "predict", "--run", finished, tmp_path / "notes.png")
-    assert "nothing.png" in refused(capsys, main, "predict", "--run", finished, tmp_path / "nothing.png")
-
-
 @pytest.mark.parametrize("damage", ["emptied", "cut short"])
 def test_a_damaged_checkpoint(capsys, tmp_path, finished, damage):
     run = shutil.copytree(finished, tmp_path / "run")
@@ -131,49 +76,3 @@ def test_a_damaged_checkpoint(capsys, tmp_path, finished, damage):
     Image.new("RGB", (32, 32)).save(tmp_path / "a.png")
     line = refused(capsys, main, "predict", "--run", run, tmp_path / "a.png")
     assert "checkpoint" in line
-
-
-def test_a_run_without_a_checkpoint(capsys, tmp_path, finished):
-    run = shutil.copytree(finished, tmp_path / "run")
-    shutil.rmtree(run / "checkpoints" / "best")
-    Image.new("RGB", (32, 32)).save(tmp_path / "a.png")
-    assert "no checkpoint yet" in refused(capsys, main, "predict", "--run", run, tmp_path / "a.png")
-
-
-def test_a_finished_run_is_not_resumed(capsys, finished):
-    assert "finished" in refused(capsys, main, "train", "--resume", finished)
-
-
-def test_tune_tries_options_and_says_which_were_best(capsys, tmp_path, few_images):
-    small = ["--epochs", "2", "--batch-size", "18", "--model", "cnn", "--widths", "4", "--precision", "fp32"]
-    options = ["--data", str(few_images), "--trials", "1", "--runs-dir", str(tmp_path), "--json"]
-    assert main(["tune", *options, *small]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert found["trials"] == {"complete": 1}
-    assert 0.01 <= found["best"]["learning_rate"] <= 0.3
-    assert 0 <= found["best_value"] <= 1
-
-
-def test_a_loss_that_is_not_finite_ends_the_run(capsys, tmp_path, few_images):
-    small = ["--model", "cnn", "--widths", "4", "--batch-size", "18", "--optimizer", "sgd", "--precision", "fp32"]
-    data = ["--data", str(few_images), "--runs-dir", str(tmp_path)]
-    assert "smaller --learning-rate" in refused(capsys, main, "train", *data, *small, "--learning-rate", "1e30")
-
-
-def test_a_full_disk_is_one_line_and_the_run_goes_on_once_there_is_space(tmp_path, few_images):
-    if subprocess.run(["unshare", "-m", "mount", "-t", "tmpfs", "none", tmp_path], capture_output=True).returncode:
-        pytest.skip("mounting is not permitted here")
-    train = f"{sys.executable} -m flax_projects.cifar10.cli train"
-    sizes = f"--data {few_images} --epochs 1 --batch-size 18 --model cnn --widths 4"
-    steps = (
-        f"mount -t tmpfs -o size=60k none {tmp_path}",
-        f"{train} {sizes} --runs-dir {tmp_path} 2> {tmp_path.parent}/errors || echo status $?",
-        f"mount -o remount,size=50m {tmp_path}",
-        f"{train} --resume {tmp_path}/flax-cifar10/*",
-    )
-    result = subprocess.run(["unshare", "-m", "sh", "-c", "; ".join(steps)], capture_output=True, text=True)
-    errors = (tmp_path.parent / "errors").read_text()
-    assert "status 2" in result.stdout
-    assert re.search(r"^error: No space left on device.*; resume with: flax-cifar10 train --resume", errors, re.M)
-    assert "Traceback" not in errors
-    assert "report.html" in result.stdout, result.stderr

@@ -1,12 +1,13 @@
 """The console script from outside: what each verb writes; bad input is one line and status 2."""
 
 import json
+import shutil
 
 import pytest
 
 from dl_shared.runs import read_summary
 from dl_shared.sample.grammar import make_text
-from dl_shared.testing import help_without_frameworks, refused
+from dl_shared.testing import answered, help_without_frameworks, refused
 from flax_projects.shakespeare.cli import main
 from flax_projects.shakespeare.config import PRESETS, Config, recipe
 from flax_projects.shakespeare.options import CompareOptions, GenerateOptions
@@ -100,9 +101,8 @@ class TestGenerate:
         assert len(written) == len("ALDA: the") + 20 + 1
 
     def test_rows(self, capsys, finished):
-        flags = ["--prompt", "ALDA", "--length", "9", "--beams", "3", "--samples", "2", "--json"]
-        assert main(["generate", "--run", str(finished), *flags]) == 0
-        rows = json.loads(capsys.readouterr().out)["rows"]
+        flags = ["--prompt", "ALDA", "--length", 9, "--beams", 3, "--samples", 2]
+        rows = answered(capsys, main, "generate", "--run", finished, *flags)["rows"]
         assert len(rows) == 2
         assert rows[0]["log_probability"] >= rows[1]["log_probability"]
         assert all(row["method"] == "beam search, 3 beams" and len(row["text"]) == 13 for row in rows)
@@ -145,8 +145,6 @@ class TestGenerate:
         assert texts[0] == texts[1]
 
     def test_a_run_without_vocabulary(self, capsys, tmp_path, finished):
-        import shutil
-
         run = shutil.copytree(finished, tmp_path / "run")
         (run / VOCABULARY).write_text("{}")
         assert "damaged" in refused(capsys, main, "generate", "--run", run, "--prompt", "a")
@@ -157,9 +155,7 @@ class TestGenerate:
 def test_evaluate_scores_another_text(capsys, finished, tmp_path):
     other = tmp_path / "other.txt"
     other.write_text("".join(make_text(60, seed=2)) + "ü")
-    assert main(["evaluate", "--run", str(finished), "--data", str(other), "--json"]) == 0
-    metrics = json.loads(capsys.readouterr().out)
-    assert metrics["test"]["loss"] > 0
+    assert answered(capsys, main, "evaluate", "--run", finished, "--data", other)["test"]["loss"] > 0
     assert list((finished / "evaluations").glob("*.json"))
 
 
@@ -185,10 +181,9 @@ class TestCompare:
         monkeypatch.setattr(compare, "recipe", lambda preset, model: Config(model=model, **TINY | {"epochs": 12}))
         numbers = tmp_path / "numbers.txt"
         numbers.write_text("".join(f"{i * i} {i}, " for i in range(500)))
-        flags = ["--models", "gru", "--data", str(text), str(numbers), "--epochs", "12"]
-        folders = ["--output", str(tmp_path / "out"), "--runs-dir", str(tmp_path / "runs")]
-        assert main(["compare", *flags, *folders, "--json"]) == 0
-        rows = json.loads(capsys.readouterr().out)["rows"]
+        flags = ["--models", "gru", "--data", text, numbers, "--epochs", 12]
+        folders = ["--output", tmp_path / "out", "--runs-dir", tmp_path / "runs"]
+        rows = answered(capsys, main, "compare", *flags, *folders)["rows"]
         assert [(row["text"], row["model"]) for row in rows] == [("plays", "gru"), ("numbers", "gru")]
         written = {file.name for file in (tmp_path / "out").iterdir()}
         assert written == {"models.csv", "models.png", "styles.csv", "styles.png", "index.html"}
