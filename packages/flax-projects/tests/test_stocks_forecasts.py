@@ -10,12 +10,12 @@ import pytest
 from flax import nnx
 from stocks_tools import OPTIONS, small, write_prices
 
-from dl_shared.data.lookahead import change_future
 from dl_shared.errors import InputError
 from dl_shared.files import write_json
 from dl_shared.tasks import stocks
 from dl_shared.tasks.stocks import load_data
 from dl_shared.tasks.stocks_config import LEVELS
+from dl_shared.testing.leaks import with_other_future
 from flax_projects.devices import data_mesh
 from flax_projects.stocks.calibration import stretch_intervals
 from flax_projects.stocks.ensemble import load_ensemble, make_model
@@ -35,23 +35,19 @@ def fitted(folder):
 
 
 @pytest.mark.leak
-def test_changing_the_future_moves_no_forecast_made_before_it(folder, fitted, tmp_path):
+def test_changing_the_future_moves_no_forecast_made_before_it(folder, fitted):
     """Through features, scaler, windows, network and calibration: all but the files is the run's own code."""
     data, ensemble = fitted
-    day = int(np.searchsorted(data.histories["S00"].dates, data.test.dates[len(data.test) // 6]))
-    last_known = pd.Timestamp(data.histories["S00"].dates[day])
-    for file in folder.glob("*.csv"):
-        frame = pd.read_csv(file, index_col="Date", parse_dates=True)
-        changed = change_future(frame, int(frame.index.get_loc(last_known)))
-        changed.to_csv(tmp_path / file.name)
-    after = load_data(small(tmp_path), scaler=ensemble.scaler, cuts=data.cuts)
+    last_known = data.test.dates[len(data.test) // 6]
+    other = with_other_future(folder, last_known)
+    after = load_data(small(other), scaler=ensemble.scaler, cuts=data.cuts)
     before, now = ensemble.forecast(data.test), ensemble.forecast(after.test)
     np.testing.assert_array_equal(data.test.dates, after.test.dates)
-    known = data.test.dates <= np.datetime64(last_known, "D")
+    known = data.test.dates <= last_known
     assert 50 < known.sum() < len(known) - 50
     np.testing.assert_array_equal(before[known], now[known])
     assert np.abs(before[~known] - now[~known]).max() > 1e-4, "the later ones do use what was changed"
-    again = load_data(small(tmp_path))
+    again = load_data(small(other))
     np.testing.assert_array_equal(again.scaler.mean, data.scaler.mean)
     np.testing.assert_array_equal(again.target_scale, data.target_scale)
 

@@ -1,13 +1,14 @@
 """Orbax checkpoints of a run: where it stands (`last`) and the model it will be judged by (`best`).
 
-Orbax writes a step into a temporary folder and renames it, and deletes the step before only afterwards: at every moment
-there is one whole checkpoint of each kind. Arrays and JSON only; nothing is unpickled.
+Orbax writes a step into a temporary folder, renames it, and only then deletes the step before: from the first save on
+there is always one whole checkpoint of each kind. It holds arrays and JSON only; nothing is unpickled.
 """
 
 import errno
 import logging
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +21,7 @@ from dl_shared.errors import InputError
 
 SPARE_BYTES = 2**20  # for what a checkpoint holds beside its arrays
 
-logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax reports every save at length
+logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax reports every save at length; its errors are ours to tell
 
 
 class Checkpoints:
@@ -47,7 +48,9 @@ class Checkpoints:
             manager.close()
 
     def save(self, kind: str, step: int, arrays: Any, record: dict[str, Any]) -> None:
-        """Write a tree of arrays and a JSON record. A step that is there already, from before a kill, is the same.
+        """Write a tree of arrays and a JSON record.
+
+        A step that is there already, from before a kill, holds the same and is left alone.
 
         Raises:
             OSError: if the disk is too full.
@@ -55,7 +58,8 @@ class Checkpoints:
         manager = self._managers[kind]
         self._check_space(arrays)
         if step not in manager.all_steps():
-            manager.save(step, args=ocp.args.Composite(arrays=_Save(arrays), record=ocp.args.JsonSave(record)))
+            both = ocp.args.Composite(arrays=ocp.args.StandardSave(arrays), record=ocp.args.JsonSave(record))
+            manager.save(step, args=both)
             manager.wait_until_finished()
 
     def _check_space(self, arrays: Any) -> None:
@@ -79,21 +83,40 @@ class Checkpoints:
         if step is None:
             return None
         abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
-        with _explaining_damage(Path(str(manager.directory)) / str(step)):
-            restored = manager.restore(
-                step, args=ocp.args.Composite(arrays=_Restore(abstract), record=ocp.args.JsonRestore())
-            )
+        both = ocp.args.Composite(arrays=ocp.args.StandardRestore(abstract), record=ocp.args.JsonRestore())
+        try:
+            with _only_the_first_error_told():
+                restored = manager.restore(step, args=both)
+        except Exception as error:  # TensorStore's errors are of no class of their own
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
+            path = self._folder / kind / str(step)
+            raise InputError(
+                f"the checkpoint {path} is damaged or of another model ({reason}); start a new run"
+            ) from error
         return step, restored["arrays"], restored["record"]
 
 
-_Save = ocp.args.StandardSave
-_Restore = ocp.args.StandardRestore
-
-
 @contextmanager
-def _explaining_damage(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
-        raise InputError(f"the checkpoint {path} is damaged or of another model ({reason}); start a new run") from error
+def _only_the_first_error_told() -> Iterator[None]:
+    """Arrays are read side by side; once one has failed, threads print a traceback for each other that fails."""
+    hook = sys.unraisablehook
+    sys.unraisablehook = lambda _: None
+    yield
+    sys.unraisablehook = hook  # after an error they go on failing for a while, and the process ends
+
+
+def restore_best(run: Path, like: Any) -> Any:
+    """The arrays of a run's best epoch.
+
+    Args:
+        run: its directory.
+        like: see `Checkpoints.restore`.
+
+    Raises:
+        InputError: if the run has no checkpoint yet, or it is damaged.
+    """
+    with Checkpoints(run / "checkpoints") as checkpoints:
+        best = checkpoints.restore("best", like)
+    if best is None:
+        raise InputError(f"{run} has no checkpoint yet; it writes the first after one epoch")
+    return best[1]

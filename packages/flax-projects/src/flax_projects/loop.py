@@ -1,6 +1,6 @@
 """The loop of all projects: chunks of compiled steps, validation after each epoch, checkpoints, exact resumption.
 
-What a step does is each project's own. Here is only when to look up from it.
+What a step does is each project's own. This module decides when to leave the compiled steps, and what is done then.
 """
 
 import math
@@ -97,7 +97,7 @@ def train_epochs(learner: Learner) -> Iterator[dict[str, float]]:
 
 
 class _Loop:
-    """One pass through `fit`: how far it is, and the numbers kept beside the arrays of a checkpoint."""
+    """The state of `fit`: the step, and the numbers that a checkpoint keeps beside the arrays."""
 
     def __init__(
         self, learner: Learner, config: FlaxConfig, run: Run, checkpoints: Checkpoints, metric: str, sign: int
@@ -167,7 +167,7 @@ class _Loop:
         self.run.log(step=self.step, epoch=epoch, split="validation", **scores)
         value = scores[self.metric]
         say(f"epoch {epoch}: validation {self.metric} {value:.4f}, {self.record['train_seconds']:.0f} s")
-        # The best is saved first: after a kill in between, this epoch ends a second time, and the same.
+        # `best` is saved before `last`: after a kill between the two, this epoch is made and validated again.
         if self.record["best"] is None or self.sign * value > self.sign * self.record["best"]:
             self.record["best"] = value
             self.checkpoints.save("best", self.step, self.learner.best(), {**scores, "epoch": epoch})

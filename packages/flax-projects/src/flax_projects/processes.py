@@ -1,7 +1,8 @@
 """Several processes as one run: on several hosts, or one process for each device.
 
 Every process runs the same program on the same data. The arrays of a mesh span all devices of all processes, so a
-training step is written as for one. What is left is here: to join, to agree, and that one process only keeps the books.
+training step is written as for one process. The rest is here: the processes join, agree when to stop, and leave the run
+directory to the first of them.
 """
 
 import os
@@ -22,7 +23,7 @@ PATH_BYTES = 4096  # no longer than Linux takes a path to be
 def start_run(project: str, config: FlaxConfig, **options: Any) -> Run:
     """`Run.start` for one process or many: the first keeps the run directory, the others follow it.
 
-    The run directory must be in a place that all hosts see, for the checkpoints are read from it.
+    The run directory must be in a folder that all hosts see: each reads the checkpoints from it.
 
     Args:
         project: the console script's name.
@@ -40,7 +41,7 @@ def start_run(project: str, config: FlaxConfig, **options: Any) -> Run:
 
 
 def any_process(*flags: bool) -> tuple[bool, ...]:
-    """Each flag, or'ed over all processes, so that all of them take the same turn; every process must call it."""
+    """Each flag, or'ed over all processes, so that all processes take the same branch; every process must call it."""
     if jax.process_count() == 1:
         return flags
     gathered = np.asarray(multihost_utils.process_allgather(np.array(flags))).reshape(-1, len(flags))

@@ -1,6 +1,6 @@
 """Crop, flip and cutout of a batch of bytes, on the device, inside the compiled step.
 
-Each is two functions' work: positions are drawn from a key, and applied by a function that draws nothing.
+`augment` draws positions from a key; the functions that it calls apply them, and draw nothing.
 """
 
 import jax

@@ -106,7 +106,7 @@ BLOCKS = {"cnn": PlainBlock, "resnet": ResidualBlock}
 
 
 class Network(nnx.Module):
-    """Stem, one block for each width, the largest value of each feature, dropout, classifier.
+    """Stem, one block for each width, global max-pooling, dropout, classifier.
 
     **Shape:** `(batch, 32, 32, 3)`, normalised, to logits `(batch, classes)` in float32.
 

@@ -25,7 +25,7 @@ def one_cycle(config: Config, total_steps: int) -> optax.Schedule:
 
 
 def make_optimizer(config: Config, total_steps: int) -> optax.GradientTransformation:
-    """What turns gradients into updates.
+    """SGD or Muon, as the configuration says, on one cycle of the learning rate.
 
     Beside Muon, which keeps the length of each convolution's kernel, only the classifier's weights decay.
     """

@@ -12,7 +12,7 @@ from jaxtyping import Float, UInt8
 from dl_shared.errors import InputError
 from dl_shared.runs import read_config, read_summary
 from dl_shared.tasks import cifar10
-from flax_projects.checkpoints import Checkpoints
+from flax_projects.checkpoints import restore_best
 from flax_projects.cifar10.config import Config
 from flax_projects.cifar10.step import make_predict, predict_all
 from flax_projects.cifar10.train import evaluation_graph, make_network
@@ -50,14 +50,11 @@ def load_predictor(
     mesh = data_mesh("auto", jax.device_count())
     model = make_network(config, classes=len(names), mesh=mesh)
     like = jax.device_put(nnx.state(model), whole(mesh))
-    with Checkpoints(run / "checkpoints") as checkpoints:
-        best = checkpoints.restore("best", like)
-    if best is None:
-        raise InputError(f"{run} has no checkpoint yet; it writes the first after one epoch")
+    best = restore_best(run, like)
     program = make_predict(evaluation_graph(model), config, mesh)
 
     def probabilities(images: np.ndarray) -> np.ndarray:
         fitting = -(-min(len(images), batch_size) // mesh.size) * mesh.size
-        return np.asarray(jax.nn.softmax(predict_all(program, best[1], images, fitting)))
+        return np.asarray(jax.nn.softmax(predict_all(program, best, images, fitting)))
 
     return probabilities

@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -60,23 +60,14 @@ def fit_and_predict(
     """Train, then the probabilities that the best model gives the validation and the test images."""
     mesh = training_mesh(config)
     say(f"{len(data.train):,} training images, {device_name(mesh)}, {config.precision}")
+    learner = Learner(config, data, mesh)
     with Checkpoints(run.checkpoints) as checkpoints:
-        learner = Learner(config, data, mesh)
         best = fit(learner, config, run, checkpoints, metric="accuracy", higher_is_better=True)
     return learner.probabilities(best, data.validation.images), learner.probabilities(best, data.test.images)
 
 
-class Programs(NamedTuple):
-    """The compiled programs of a run."""
-
-    train_steps: dict[int, Any]
-    """By the side of the images, one or two."""
-    predict: Any
-    compile_seconds: float
-
-
 class Learner:
-    """The network in training, with the images on the device; what `flax_projects.loop` asks for.
+    """The network in training, with the images on the device: a `flax_projects.loop.Learner`.
 
     Raises:
         InputError: if there are fewer training images than one batch.
@@ -96,25 +87,25 @@ class Learner:
         self.graph, self.state = initial_state(model, config, self.total_steps, mesh)
         self.images = jax.device_put(data.train.images, whole(mesh))
         self.labels = jax.device_put(data.train.labels.astype(np.int32), whole(mesh))
-        self.programs = self._compile(model)
-        self.compile_seconds = self.programs.compile_seconds
+        self._compile(model)
 
-    def _compile(self, model: Network) -> Programs:
+    def _compile(self, model: Network) -> None:
         config, start = self.config, time.perf_counter()
-        train_steps = {}
+        self.programs: dict[int, Any] = {}  # of training, by the side of the images
         for side in {config.side(epoch) for epoch in range(config.epochs)}:
-            program = make_train_steps(
+            train_steps = make_train_steps(
                 self.graph, config, steps_per_epoch=self.steps_per_epoch, mesh=self.mesh, side=side
             )
-            numbers = np.int32(0), np.int32(1)
-            train_steps[side] = program.lower(self.state, self.images, self.labels, *numbers).compile()
+            arguments = self.state, self.images, self.labels, np.int32(0), np.int32(1)
+            self.programs[side] = train_steps.lower(*arguments).compile()
         batch = jax.ShapeDtypeStruct((config.batch_size, *self.images.shape[1:]), jnp.uint8)
-        predict = make_predict(evaluation_graph(model), config, self.mesh).lower(self.state.average, batch).compile()
-        return Programs(train_steps, predict, time.perf_counter() - start)
+        predict = make_predict(evaluation_graph(model), config, self.mesh)
+        self.predict = predict.lower(self.state.average, batch).compile()
+        self.compile_seconds = time.perf_counter() - start
 
     def train_steps(self, first: int, last: int) -> None:
         """Make the steps `first` to `last` (exclusive), all of one epoch."""
-        program = self.programs.train_steps[self.config.side(first // self.steps_per_epoch)]
+        program = self.programs[self.config.side(first // self.steps_per_epoch)]
         self.state = program(self.state, self.images, self.labels, np.int32(first), np.int32(last))
 
     def train_scores(self, steps: int) -> dict[str, float]:
@@ -132,8 +123,8 @@ class Learner:
         return {"accuracy": accuracy, "loss": float(row_losses(labels, probabilities).mean())}
 
     def probabilities(self, state: Any, images: np.ndarray) -> Float[np.ndarray, "n classes"]:
-        """Of each class, for each image, by the model of this state."""
-        logits = predict_all(self.programs.predict, state, images, self.config.batch_size)
+        """Probability of each class for each image, by the model of this state."""
+        logits = predict_all(self.predict, state, images, self.config.batch_size)
         return np.asarray(jax.nn.softmax(logits))
 
     def best(self) -> Any:

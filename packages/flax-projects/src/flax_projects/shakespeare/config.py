@@ -24,19 +24,19 @@ class Config(FlaxConfig):
     """Steps in one call of the compiled program, between looks at Ctrl-C; 0 takes a whole epoch."""
 
     model: ModelName = "lstm"
-    """What carries the past along the text."""
+    """The kind of layer."""
     layers: int = 2
-    """Layers, one upon the other, each adding to its inputs."""
+    """Layers, each with a skip connection."""
     width: int = 512
     """Features of a character in every layer."""
     segment: int = 64
-    """Characters of each stream in a step, through which the gradient goes back; the carry goes on to the next."""
+    """Characters of each stream in a step; the gradient ends at the first, the carry goes on to the next step."""
     heads: int = 4
     """Of attention; the Transformer's only."""
     context: int = 64
     """Characters that a layer of the Transformer remembers; L layers reach L times as far back."""
     tied: bool = False
-    """Let the classifier be the embedding transposed."""
+    """Use the transposed embedding as the classifier."""
 
     dropout: float = 0.25
     """Share of the features that each layer adds, and of those before the classifier, dropped for a whole segment."""
@@ -52,14 +52,14 @@ class Config(FlaxConfig):
     weight_decay: float = 0.1
     """Decoupled from the gradient, times the learning rate; on matrices only."""
     clip: float = 1.0
-    """Largest norm of the gradient; longer ones are shortened to it."""
+    """Largest norm of the gradient; a larger one is scaled down to it."""
     ema: float = 0.98
     """Decay per step of the average of the weights that is validated and tested; 0 takes the weights themselves."""
 
     samples: int = 50
     """Places of the test text that are continued once training is over; 0 for none."""
     sample_temperature: float = 0.8
-    """Of the continuations that are drawn; others are found by beam search."""
+    """Temperature of the continuations that are drawn; others are found by beam search."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,10 +1,10 @@
 """From logits to text: greedy, temperature, top-k, nucleus and beam search.
 
-The choice of a character is a pure function of logits and a key; the loops ask of a model only
+The choice of a character is a pure function of logits and a key. A model is no more than a function
 
     logits, carry = model(input_ids, carry)
 
-with arrays whose first axis is the batch, so that they are tested on toy models.
+of arrays whose first axis is the batch, so that the loops are tested on toy models.
 """
 
 from collections.abc import Callable
@@ -62,7 +62,7 @@ def choose(key: PRNGKeyArray, logits: Logits, sampling: Sampling) -> Int[Array, 
 
 
 class Writing(NamedTuple):
-    """Where a text stands: all that the next character depends on."""
+    """The state of a text: all that the next character depends on."""
 
     logits: Float[Array, "batch vocab"]
     """Of the next character."""
@@ -72,7 +72,7 @@ class Writing(NamedTuple):
 
 
 def read(model: Model, prompts: Int[Array, "batch time"], carry: Any) -> Writing:
-    """Take in a prompt."""
+    """The state after a prompt."""
     logits, carry = model(prompts, carry)
     return Writing(logits[:, -1], carry, jnp.int32(0))
 
@@ -80,28 +80,28 @@ def read(model: Model, prompts: Int[Array, "batch time"], carry: Any) -> Writing
 def write(
     model: Model, writing: Writing, length: int, sampling: Sampling, key: PRNGKeyArray
 ) -> tuple[Writing, Int[Array, "batch length"], Float[Array, "batch length"]]:
-    """Go on for some characters; in pieces or at once, the text is the same.
+    """Write some characters more; in pieces or at once, the text is the same.
 
     Args:
-        model: whose text it is.
-        writing: where the text stands.
+        model: that writes.
+        writing: the state of the text.
         length: characters to write.
         sampling: how they are drawn.
         key: of the whole text; each character has its own, by its number.
 
     Returns:
-        Where the text stands now; the characters; and the log probability that the model gives each of them, before
-        temperature and narrowing.
+        The new state; the characters; and the log probability that the model gives each of them, before temperature,
+        top-k and nucleus.
     """
 
     def one(writing: Writing, _: None):
         ids = choose(jax.random.fold_in(key, writing.step), writing.logits, sampling)
-        told = jnp.take_along_axis(jax.nn.log_softmax(writing.logits), ids[:, None], axis=-1)[:, 0]
+        log_probs = jnp.take_along_axis(jax.nn.log_softmax(writing.logits), ids[:, None], axis=-1)[:, 0]
         logits, carry = model(ids[:, None], writing.carry)
-        return Writing(logits[:, 0], carry, writing.step + 1), (ids, told)
+        return Writing(logits[:, 0], carry, writing.step + 1), (ids, log_probs)
 
-    writing, (ids, told) = jax.lax.scan(one, writing, length=length)
-    return writing, ids.T, told.T
+    writing, (ids, log_probs) = jax.lax.scan(one, writing, length=length)
+    return writing, ids.T, log_probs.T
 
 
 class Beams(NamedTuple):
@@ -119,7 +119,7 @@ def beam_search(model: Model, prompts: Int[Array, "batch time"], carry: Any, *, 
     beams >= vocab ** (length - 1) nothing is ever lost, and the search is exhaustive.
 
     Args:
-        model: whose text it is.
+        model: that writes.
         prompts: one for each search.
         carry: before the prompts.
         beams: kept for each prompt.

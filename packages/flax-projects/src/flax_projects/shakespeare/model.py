@@ -1,8 +1,8 @@
-"""A language model of characters: embedding, a stack of layers that carry what they have read, and logits.
+"""A language model of characters: embedding, a stack of layers with a carry, and logits.
 
     logits, carry = model(input_ids, carry)
 
-is training by segments, scoring a text of any length, and writing one character at a time, for every kind of layer.
+One call trains by segments, scores a text of any length and writes one character at a time, for any kind of layer.
 """
 
 from typing import Any
@@ -20,7 +20,7 @@ CELLS: dict[str, type[LSTM] | type[GRU]] = {"lstm": LSTM, "gru": GRU}
 
 
 class RecurrentLayer(nnx.Module):
-    """An LSTM or GRU that reads its inputs normalised and adds to them.
+    """An LSTM or GRU with a skip connection around it; its inputs are normalised first.
 
     Dropout takes the same features at all times of a call (Gal and Ghahramani 2016, arXiv:1512.05287).
 
@@ -34,7 +34,7 @@ class RecurrentLayer(nnx.Module):
         self.dropout = nnx.Dropout(dropout, broadcast_dims=(1,))
 
     def initial_carry(self, batch: int) -> Any:
-        """Nothing read yet."""
+        """The carry before the first character."""
         return self.cell.initial_carry(batch)
 
     def __call__(
@@ -62,7 +62,7 @@ def make_layer(config: Config, rngs: nnx.Rngs) -> RecurrentLayer | TransformerLa
 
 
 def dtype_of(config: Config) -> Any:
-    """The format of products and of what stands between them."""
+    """The number format of products and activations."""
     return jnp.bfloat16 if config.precision == "bf16" else jnp.float32
 
 

@@ -8,7 +8,7 @@ from dl_shared.cli import EvaluateOptions
 from dl_shared.tasks import shakespeare
 from flax_projects.shakespeare.decode import Sampling
 from flax_projects.shakespeare.options import GenerateOptions
-from flax_projects.shakespeare.writer import Text, Writer, check_prompt, load_writer
+from flax_projects.shakespeare.writer import Continuation, Writer, check_prompt, load_writer
 
 
 def evaluate(options: EvaluateOptions) -> dict[str, Any]:
@@ -29,10 +29,10 @@ def generate(options: GenerateOptions) -> list[dict[str, Any]]:
     check_prompt(options.prompt, writer.vocab)
     texts = _searched(writer, options) if options.beams else _drawn(writer, options)
     method = _method(options)
-    return [{"method": method, "log_probability": told, "text": options.prompt + text} for text, told in texts]
+    return [{"method": method, "log_probability": value, "text": options.prompt + text} for text, value in texts]
 
 
-def _drawn(writer: Writer, options: GenerateOptions) -> list[Text]:
+def _drawn(writer: Writer, options: GenerateOptions) -> list[Continuation]:
     sampling = Sampling(0.0 if options.greedy else options.temperature, options.top_k, options.top_p)
     prompts = [options.prompt] * options.samples
     if options.samples > 1:
@@ -46,18 +46,18 @@ def _drawn(writer: Writer, options: GenerateOptions) -> list[Text]:
         sys.stdout.flush()
         pieces.append(piece)
     sys.stdout.write("\n")
-    return [Text("".join(piece.text for piece in pieces), sum(piece.log_probability for piece in pieces))]
+    return [Continuation("".join(piece.text for piece in pieces), sum(piece.log_probability for piece in pieces))]
 
 
-def _searched(writer: Writer, options: GenerateOptions) -> list[Text]:
+def _searched(writer: Writer, options: GenerateOptions) -> list[Continuation]:
     (found,) = writer.search([options.prompt], options.length, options.beams)
     _show(options.prompt, found[: options.samples])
     return found[: options.samples]
 
 
-def _show(prompt: str, texts: list[Text]) -> None:
-    for number, (text, told) in enumerate(texts, 1):
-        print(f"--- {number} of {len(texts)}, log probability {told:.2f}\n{prompt}{text}")
+def _show(prompt: str, texts: list[Continuation]) -> None:
+    for number, (text, log_probability) in enumerate(texts, 1):
+        print(f"--- {number} of {len(texts)}, log probability {log_probability:.2f}\n{prompt}{text}")
 
 
 def _method(options: GenerateOptions) -> str:

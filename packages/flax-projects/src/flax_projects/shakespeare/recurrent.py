@@ -20,7 +20,7 @@ Outputs = Float[Array, "time batch hidden"]
 
 
 class LSTMCarry(NamedTuple):
-    """What an LSTM layer knows of the text so far."""
+    """Output and cell state after the text so far."""
 
     h: Float[Array, "batch hidden"]
     c: Float[Array, "batch hidden"]
@@ -67,7 +67,7 @@ class LSTM(Recurrent):
         super().__init__(features, hidden, gates=4, weight_dropout=weight_dropout, rngs=rngs)
 
     def initial_carry(self, batch: int) -> LSTMCarry:
-        """Nothing read yet."""
+        """The carry before the first character."""
         return LSTMCarry(jnp.zeros((batch, self.hidden)), jnp.zeros((batch, self.hidden)))
 
     def __call__(
@@ -91,7 +91,7 @@ class GRU(Recurrent):
         super().__init__(features, hidden, gates=3, weight_dropout=weight_dropout, rngs=rngs)
 
     def initial_carry(self, batch: int) -> Float[Array, "batch hidden"]:
-        """Nothing read yet."""
+        """The carry before the first character."""
         return jnp.zeros((batch, self.hidden))
 
     def __call__(
@@ -129,7 +129,7 @@ def _recur(h, kernel):
 
 
 def _shifted(first: Float[Array, "batch hidden"], outputs: Outputs) -> Outputs:
-    """What stood before each time."""
+    """The output before each time."""
     return jnp.concatenate([first[None].astype(outputs.dtype), outputs[:-1]])
 
 

@@ -71,11 +71,11 @@ def segments(
     """The segments of one step: of `batch_size` streams that lie one after the other in the text, the same place.
 
     Args:
-        text: taken as a ring, so that a stream may begin anywhere.
+        text: its end is followed by its beginning, so that a stream may begin anywhere.
         offset: where the first stream begins.
         number: of the segment in its stream.
         batch_size: streams.
-        segment: characters, and one more: the first `segment` are read, the last `segment` are to be foretold.
+        segment: characters, and one more: the first `segment` are read, the last `segment` are their targets.
         per_stream: segments in a stream.
     """
     starts = offset + segment * (per_stream * jnp.arange(batch_size) + number)
@@ -164,8 +164,8 @@ def score_text(
 ) -> Float[np.ndarray, " characters"]:
     """Nats of every character of a text, given all of it before that and the context.
 
-    With several streams the text is read from several places at once, each stream beginning with as much text as the
-    context has, to fill its carry: faster, and the same up to what an older character would have told.
+    With several streams the text is read from several places at once, which is faster. Each stream first reads as many
+    characters as the context has, to fill its carry; what lies further back is lost to it.
 
     Args:
         score: made by `make_score`, with the state of the model.

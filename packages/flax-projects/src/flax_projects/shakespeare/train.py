@@ -80,8 +80,8 @@ def fit_writer(config: Config, data: shakespeare.Data, run: Run) -> Writer:
     say(f"{len(data.train):,} characters to learn from, {device_name(mesh)}, {config.precision}")
     if not run.follows:
         save_vocabulary(run.path, data.vocab)
+    learner = Learner(config, data, mesh)
     with Checkpoints(run.checkpoints) as checkpoints:
-        learner = Learner(config, data, mesh)
         best = fit(learner, config, run, checkpoints, metric="loss", higher_is_better=False)
     return Writer(learner.model, on_one_device(best), data.vocab, segment=config.segment)
 
@@ -103,7 +103,7 @@ def continuations(writer: Writer, data: shakespeare.Data, config: Config) -> lis
 
 
 class Learner:
-    """The model in training, with the text on the device; what `flax_projects.loop` asks for.
+    """The model in training, with the text on the device: a `flax_projects.loop.Learner`.
 
     Raises:
         InputError: if the training text is shorter than one step.

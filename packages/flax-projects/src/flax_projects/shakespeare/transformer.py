@@ -49,7 +49,7 @@ class Attention(nnx.Module):
         self.output = Linear(width, width, rngs=rngs)
 
     def initial_carry(self, batch: int) -> Memory:
-        """Nothing read yet."""
+        """The memory before the first character."""
         shape = batch, self.context, self.heads, self.features
         # Two arrays, because both are donated.
         return Memory(jnp.zeros(shape, self.dtype), jnp.zeros(shape, self.dtype), jnp.zeros(batch, jnp.int32))
@@ -83,7 +83,7 @@ class Attention(nnx.Module):
 class TransformerLayer(nnx.Module):
     """Attention, then two products with a squared ReLU between (So et al. 2021, "Primer", arXiv:2109.08668).
 
-    Each reads its inputs normalised and adds to them (Xiong et al. 2020, arXiv:2002.04745).
+    Each has a skip connection, and normalises its inputs first (Xiong et al. 2020, arXiv:2002.04745).
 
     **Shape:** `(batch, time, width)` to the same.
     """
@@ -95,7 +95,7 @@ class TransformerLayer(nnx.Module):
         self.dropout = nnx.Dropout(dropout, broadcast_dims=(1,))
 
     def initial_carry(self, batch: int) -> Memory:
-        """Nothing read yet."""
+        """The memory before the first character."""
         return self.attention.initial_carry(batch)
 
     def __call__(

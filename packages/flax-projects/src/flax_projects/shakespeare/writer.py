@@ -16,7 +16,7 @@ from dl_shared.files import read_json, write_json
 from dl_shared.progress import say
 from dl_shared.runs import read_config
 from dl_shared.tasks import shakespeare
-from flax_projects.checkpoints import Checkpoints
+from flax_projects.checkpoints import restore_best
 from flax_projects.devices import data_mesh, whole
 from flax_projects.shakespeare.config import Config
 from flax_projects.shakespeare.decode import Sampling, beam_search, read, write
@@ -28,12 +28,12 @@ CONTEXT = 4096  # characters before a test text that are read first
 PIECE = 16  # characters written in one call of the compiled program, and shown together
 
 
-class Text(NamedTuple):
+class Continuation(NamedTuple):
     """A generated text, without its prompt."""
 
     text: str
     log_probability: float
-    """That the model itself gives it, in nats."""
+    """Under the model itself, before temperature, top-k and nucleus; in nats."""
 
 
 class Writer:
@@ -59,8 +59,10 @@ class Writer:
         """A decoding function that takes the weights where it took the model."""
         return lambda state, *args, **kwargs: function(nnx.merge(self.graph, state), *args, **kwargs)
 
-    def stream(self, prompts: Sequence[str], length: int, sampling: Sampling, *, seed: int = 0) -> Iterator[list[Text]]:
-        """Pieces of the continuations, as they come: one text for each prompt.
+    def stream(
+        self, prompts: Sequence[str], length: int, sampling: Sampling, *, seed: int = 0
+    ) -> Iterator[list[Continuation]]:
+        """Pieces of the continuations as they are written: one for each prompt at a time.
 
         Args:
             prompts: all of one length; at least one character.
@@ -72,16 +74,19 @@ class Writer:
         writing = self._read(self.state, ids, self.initial_carry(len(ids)))
         key = keys_of(seed).samples
         for start in range(0, length, PIECE):
-            writing, written, told = self._write(self.state, writing, length=PIECE, sampling=sampling, key=key)
+            writing, written, log_probs = self._write(self.state, writing, length=PIECE, sampling=sampling, key=key)
             size = min(PIECE, length - start)
-            yield self._texts(np.asarray(written)[:, :size], np.asarray(told)[:, :size].sum(1, dtype=np.float64))
+            yield self._decode(np.asarray(written)[:, :size], np.asarray(log_probs)[:, :size].sum(1, dtype=np.float64))
 
-    def write(self, prompts: Sequence[str], length: int, sampling: Sampling, *, seed: int = 0) -> list[Text]:
+    def write(self, prompts: Sequence[str], length: int, sampling: Sampling, *, seed: int = 0) -> list[Continuation]:
         """The continuations, whole; arguments as those of `stream`."""
         pieces = zip(*self.stream(prompts, length, sampling, seed=seed), strict=True)
-        return [Text("".join(text), sum(told)) for text, told in (zip(*row, strict=True) for row in pieces)]
+        return [
+            Continuation("".join(text), sum(log_probs))
+            for text, log_probs in (zip(*row, strict=True) for row in pieces)
+        ]
 
-    def search(self, prompts: Sequence[str], length: int, beams: int) -> list[list[Text]]:
+    def search(self, prompts: Sequence[str], length: int, beams: int) -> list[list[Continuation]]:
         """For each prompt the continuations that beam search finds, the likeliest first.
 
         Args:
@@ -91,25 +96,25 @@ class Writer:
         """
         ids = self.encode(prompts)
         found = self._search(self.state, ids, self.initial_carry(len(ids)), beams=beams, length=length)
-        return [self._texts(np.asarray(ids), np.asarray(told)) for ids, told in zip(*found, strict=True)]
+        return [self._decode(np.asarray(ids), np.asarray(log_probs)) for ids, log_probs in zip(*found, strict=True)]
 
     def nats(
         self, context: Int[np.ndarray, " context"], ids: Int[np.ndarray, " characters"], *, streams: int = 1
     ) -> Float[np.ndarray, " characters"]:
-        """Of every character of a text, given all of it before that and the context; see `score_text`."""
+        """Loss of every character of a text, given all before it and the context; see `score_text`."""
         score = partial(self._score, self.state)
         return score_text(score, self.initial_carry(streams), context, ids, segment=self.segment, streams=streams)
 
     def test_nats(self, data: shakespeare.Data) -> Float[np.ndarray, " test_characters"]:
-        """Of the test part of any text, in the vocabulary of the run."""
+        """Loss of every character of the test part of any text, in the vocabulary of the run."""
         return self.nats(self.vocab.encode(data.validation_text)[-CONTEXT:], self.vocab.encode(data.test_text))
 
     def encode(self, prompts: Sequence[str]) -> Int[np.ndarray, "prompts time"]:
         """Integers of prompts that have one length."""
         return np.stack([self.vocab.encode(prompt) for prompt in prompts])
 
-    def _texts(self, rows: np.ndarray, told: np.ndarray) -> list[Text]:
-        return [Text(self.vocab.decode(ids), float(nats)) for ids, nats in zip(rows, told, strict=True)]
+    def _decode(self, rows: np.ndarray, log_probs: np.ndarray) -> list[Continuation]:
+        return [Continuation(self.vocab.decode(ids), float(value)) for ids, value in zip(rows, log_probs, strict=True)]
 
 
 def save_vocabulary(run: Path, vocab: Vocabulary) -> None:
@@ -132,11 +137,7 @@ def load_writer(run: Path) -> Writer:
         raise InputError(f"{run / VOCABULARY} is damaged ({error}); train anew") from None
     model = make_model(config, len(vocab))
     like = jax.device_put(nnx.state(model), whole(data_mesh("auto", 1, 1)))
-    with Checkpoints(run / "checkpoints") as checkpoints:
-        best = checkpoints.restore("best", like)
-    if best is None:
-        raise InputError(f"{run} has no checkpoint yet; it writes the first after one epoch")
-    return Writer(model, best[1], vocab, segment=config.segment)
+    return Writer(model, restore_best(run, like), vocab, segment=config.segment)
 
 
 def check_prompt(prompt: str, vocab: Vocabulary) -> None:

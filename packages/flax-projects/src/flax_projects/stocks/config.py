@@ -15,7 +15,7 @@ class Config(StocksConfig, FlaxConfig):
     """Options of `flax-stocks train`. The defaults are the recipe for real prices on two CPU cores."""
 
     epochs: int = 5
-    """Validations; between two of them lies one in `stride` of the training windows."""
+    """Passes over one in `stride` of the training windows, each followed by validation."""
     batch_size: int = 64
     """Windows per step, over all devices together."""
 

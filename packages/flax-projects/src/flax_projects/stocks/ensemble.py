@@ -20,7 +20,7 @@ from dl_shared.files import read_json, write_json
 from dl_shared.runs import read_config
 from dl_shared.tasks.stocks import Data
 from dl_shared.tasks.stocks_config import LEVELS
-from flax_projects.checkpoints import Checkpoints
+from flax_projects.checkpoints import restore_best
 from flax_projects.devices import data_mesh, whole
 from flax_projects.stocks.calibration import Quantiles, fit_stretch, stretch_intervals
 from flax_projects.stocks.config import Config
@@ -102,11 +102,8 @@ def load_ensemble(run: Path) -> Ensemble:
     mesh = data_mesh("auto", jax.device_count())
     state = nnx.state(make_model(config, features))
     like = jax.tree.map(lambda array: jnp.zeros((config.members, *array.shape), array.dtype), state)
-    with Checkpoints(run / "checkpoints") as checkpoints:
-        best = checkpoints.restore("best", jax.device_put(like, whole(mesh)))
-    if best is None:
-        raise InputError(f"{run} has no checkpoint; train anew")
-    return Ensemble(config, features, scaler, target_scale, best[1], mesh, stretch)
+    models = restore_best(run, jax.device_put(like, whole(mesh)))
+    return Ensemble(config, features, scaler, target_scale, models, mesh, stretch)
 
 
 def make_model(config: Config, features: tuple[str, ...], rngs: nnx.Rngs | None = None) -> Forecaster:

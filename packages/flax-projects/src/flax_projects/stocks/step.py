@@ -39,11 +39,11 @@ class Series(NamedTuple):
     targets: Float[Array, "rows horizon"]
     """Cumulative log returns since each row's day, in units of `target_scale`; 0 where they are not to be learned."""
     known: Bool[Array, " rows"]
-    """Where they are: on the days t of the training windows, and on no other."""
+    """True where they are known: on the last days of the training windows, and on no other."""
 
 
 class Members(NamedTuple):
-    """What tells the networks that are trained at once apart."""
+    """In what the networks that are trained at once differ."""
 
     number: Int[Array, " members"]
     """Fixes initial weights and dropout, together with the seed of the run."""

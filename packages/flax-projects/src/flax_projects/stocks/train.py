@@ -101,7 +101,7 @@ def fit_quietly(config: Config, data: stocks.Data, mesh: Mesh) -> Ensemble:
 
 
 class Learner:
-    """What `flax_projects.loop` trains, see its `Learner`: `config.members` networks for each learning rate.
+    """`config.members` networks in training for each learning rate: a `flax_projects.loop.Learner`.
 
     Args:
         config: of the run.
