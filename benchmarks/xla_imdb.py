@@ -70,7 +70,7 @@ class Loop:
             self.batches = Batches(
                 made.tokens, made.labels, shapes, pad_id=made.pad_id, seed=config.seed, reviews=config.batch_size
             )
-        groups, self.rates = parameter_groups(device.to(network), config)
+        groups, self.learning_rates = parameter_groups(device.to(network), config)
         eager = isinstance(device, Eager)
         optimizer = torch.optim.AdamW(groups, fused=True) if eager else make_adamw(device, groups)
         reviews = self.batches.reviews_per_step
@@ -118,7 +118,7 @@ class Loop:
 
     def _update(self, update: Callable[..., torch.Tensor], batch: Batch) -> None:
         put = self.device.put
-        self.sums = update(self.sums, put(self.rates), *(put(array, split=True) for array in batch))
+        self.sums = update(self.sums, put(self.learning_rates), *(put(array, split=True) for array in batch))
 
     def rates(self) -> list[float]:
         """Reviews per second of each update."""
