@@ -67,12 +67,19 @@ def test_a_device_that_is_not_there(capsys, tmp_path, few_images):
     assert "--device auto" in line
 
 
-@pytest.mark.parametrize("damage", ["emptied", "cut short"])
+DAMAGES = {
+    "emptied": lambda raw: b"",
+    "cut short": lambda raw: raw[:200],
+    "changed": lambda raw: bytes(byte ^ 255 if place % 50 == 49 else byte for place, byte in enumerate(raw)),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_checkpoint(capsys, tmp_path, finished, damage):
     run = shutil.copytree(finished, tmp_path / "run")
     for file in (run / "checkpoints" / "best").rglob("*"):
         if file.is_file() and (damage == "emptied" or file.stat().st_size > 500):
-            file.write_bytes(b"" if damage == "emptied" else file.read_bytes()[:200])
+            file.write_bytes(DAMAGES[damage](file.read_bytes()))
     Image.new("RGB", (32, 32)).save(tmp_path / "a.png")
     line = refused(capsys, main, "predict", "--run", run, tmp_path / "a.png")
     assert "checkpoint" in line
