@@ -33,6 +33,9 @@ class Keeper(keeper.Keeper):
         options: of `dl_shared.keeper.Keeper`.
     """
 
+    sums: Tensor | None
+    """What this process has added up over the epoch so far."""
+
     def __init__(
         self,
         accelerator: Accelerator,
@@ -85,7 +88,7 @@ class Keeper(keeper.Keeper):
         return any_process(self.accelerator, *flags)
 
     def put_sums(self, sums: list[float]) -> None:
-        self.sums: Tensor | None = None
+        self.sums = None
         if sums:  # those of all processes; the first goes on from them, the others from zeros
             tensor = torch.tensor(sums, dtype=self.exact, device=self.accelerator.device)
             self.sums = tensor if self.is_first else torch.zeros_like(tensor)

@@ -16,7 +16,7 @@ class FineTuningScript(ImageScript):
 
     @pytest.fixture(autouse=True)
     def _from_a_small_backbone(self, tiny):
-        self.small = ("--backbone", tiny, "--epochs", 1, "--batch-size", 20)
+        type(self).small = ("--backbone", tiny, "--epochs", 1, "--batch-size", 20)
 
     @pytest.mark.parametrize(
         ("backbone", "message"),
