@@ -74,6 +74,14 @@ DAMAGES = {
 }
 
 
+def test_a_checkpoint_of_a_year_that_no_calendar_has(capsys, tmp_path, finished):
+    run = shutil.copytree(finished, tmp_path / "run")
+    (file,) = (run / "checkpoints" / "best").glob("*/_CHECKPOINT_METADATA")
+    file.write_text(file.read_text().replace('"commit_timestamp_nsecs": ', '"commit_timestamp_nsecs": 9999999'))
+    Image.new("RGB", (32, 32)).save(tmp_path / "a.png")
+    assert "checkpoints/best is damaged" in refused(capsys, main, "predict", "--run", run, tmp_path / "a.png")
+
+
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_checkpoint(capsys, tmp_path, finished, damage):
     run = shutil.copytree(finished, tmp_path / "run")

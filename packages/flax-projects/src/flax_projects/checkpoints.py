@@ -29,6 +29,9 @@ class Checkpoints:
 
     Args:
         folder: made when missing.
+
+    Raises:
+        InputError: if what is there is damaged.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -36,9 +39,11 @@ class Checkpoints:
             max_to_keep=1, enable_async_checkpointing=False, cleanup_tmp_directories=True
         )
         self._folder = folder.absolute()
-        self._managers = {
-            kind: ocp.CheckpointManager(self._folder / kind, options=options) for kind in ("last", "best")
-        }
+        self._managers = {}
+        for kind in ("last", "best"):
+            (self._folder / kind).mkdir(parents=True, exist_ok=True)
+            with _explaining_damage(self._folder / kind):  # of metadata, which is read at once
+                self._managers[kind] = ocp.CheckpointManager(self._folder / kind, options=options)
 
     def __enter__(self) -> "Checkpoints":
         return self
@@ -84,16 +89,18 @@ class Checkpoints:
             return None
         abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
         both = ocp.args.Composite(arrays=ocp.args.StandardRestore(abstract), record=ocp.args.JsonRestore())
-        try:
-            with _only_the_first_error_told():
-                restored = manager.restore(step, args=both)
-        except Exception as error:  # TensorStore's errors are of no class of their own
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
-            path = self._folder / kind / str(step)
-            raise InputError(
-                f"the checkpoint {path} is damaged or of another model ({reason}); start a new run"
-            ) from error
+        with _explaining_damage(self._folder / kind / str(step)), _only_the_first_error_told():
+            restored = manager.restore(step, args=both)
         return step, restored["arrays"], restored["record"]
+
+
+@contextmanager
+def _explaining_damage(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # TensorStore's errors are of no class of their own
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
+        raise InputError(f"the checkpoint {path} is damaged or of another model ({reason}); start a new run") from error
 
 
 @contextmanager
