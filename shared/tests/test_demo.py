@@ -76,7 +76,7 @@ def test_the_tool_is_asked_its_tasks_and_its_pictures_are_on_the_page(demo, tmp_
     assert demo("sound/dl-nlp-tool", "sound/good-project") == 0
     assert "7 of 7 tasks answered" in capsys.readouterr().out
     page = (tmp_path / "demo" / "index.html").read_text()
-    assert '<h2 id="shown">dl-nlp-tool</h2>' in page
+    assert '<h2 id="more">dl-nlp-tool</h2>' in page
     assert "<figcaption>Chat</figcaption>" in page
 
 
