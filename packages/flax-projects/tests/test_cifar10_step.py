@@ -40,7 +40,7 @@ def after(own, start, *chunks):
     """The state after steps `first` to `last` of each chunk; `start` itself is kept, because programs take theirs."""
     state = jax.tree.map(jnp.copy, start)
     for first, last in chunks:
-        state = own.programs.train_steps[32](state, own.images, own.labels, np.int32(first), np.int32(last))
+        state = own.programs[32](state, own.images, own.labels, np.int32(first), np.int32(last))
     return state
 
 
@@ -94,9 +94,7 @@ def test_the_first_epochs_see_smaller_images():
     start = jax.tree.map(jnp.copy, small.state)
     small.train_steps(0, 2)
     of_24, of_32 = (
-        small.programs.train_steps[side](
-            jax.tree.map(jnp.copy, start), small.images, small.labels, np.int32(0), np.int32(2)
-        )
+        small.programs[side](jax.tree.map(jnp.copy, start), small.images, small.labels, np.int32(0), np.int32(2))
         for side in (24, 32)
     )
     assert float(small.state.loss_sum) == float(of_24.loss_sum) != float(of_32.loss_sum)
