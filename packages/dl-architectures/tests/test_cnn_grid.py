@@ -171,6 +171,21 @@ def test_a_budget_of_seconds_makes_fewer_updates(config, tmp_path, few_images):
     assert result["epochs"] == result["steps"] / (len(data.train) // 16)
 
 
+def test_a_budget_is_not_spent_on_what_disturbs_its_measurement(config, tmp_path, few_images, monkeypatch):
+    now, durations = 0.0, iter([60.0, 30.0, 1.0, 30.0])  # the first update makes ready, others waited for a core
+
+    def step(*_):
+        nonlocal now
+        now += next(durations)
+        return torch.zeros(3)
+
+    monkeypatch.setattr(training, "train_step", step)
+    monkeypatch.setattr(training.time, "perf_counter", lambda: now)
+    short = dataclasses.replace(config, epochs=10_000, budget_seconds=100.0)
+    in_progress = training.Training(short, CELLS[0], tmp_path, load_data(short, "cifar10"), CPU)
+    assert in_progress.at.steps == 100
+
+
 def test_other_pictures_are_classified_and_scored(capsys, finished, few_images, tmp_path):
     image = tmp_path / "image.png"
     Image.fromarray(np.full((50, 60, 3), 90, np.uint8)).save(image)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, TypeVar
 
 from dl_shared.paths import user_path
+from dl_shared.ranges import AT_LEAST_1, NOT_NEGATIVE, check
 
 Config = TypeVar("Config")
 
@@ -34,11 +35,8 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if self.data not in ("sample", "hub"):  # absolute, so that a run can be resumed from another folder
             object.__setattr__(self, "data", str(user_path(self.data).absolute()))
-        for name in ("epochs", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.seed < 0:
-            raise ValueError(f"seed must not be negative, got {self.seed}")
+        check(self, AT_LEAST_1, "epochs", "batch_size")
+        check(self, NOT_NEGATIVE, "seed")
 
 
 def from_json(config_type: type[Config], values: Any) -> Config:

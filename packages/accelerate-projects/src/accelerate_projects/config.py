@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from dl_shared.config import TrainConfig
+from dl_shared.ranges import AT_LEAST_1, NOT_NEGATIVE, check
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,9 +20,7 @@ class AccelerateConfig(TrainConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.accumulate < 1:
-            raise ValueError(f"accumulate must be at least 1, got {self.accumulate}")
+        check(self, AT_LEAST_1, "accumulate")
         if self.batch_size % self.accumulate:
             raise ValueError(f"batch_size {self.batch_size} cannot be cut into {self.accumulate} equal parts")
-        if self.checkpoint_seconds < 0:
-            raise ValueError(f"checkpoint_seconds must not be negative, got {self.checkpoint_seconds}")
+        check(self, NOT_NEGATIVE, "checkpoint_seconds")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from dl_shared.config import TrainConfig
+from dl_shared.ranges import NOT_NEGATIVE, check
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +28,6 @@ class FlaxConfig(TrainConfig):
         super().__post_init__()
         if self.precision not in ("fp32", "bf16"):
             raise ValueError(f"precision must be fp32 or bf16, got {self.precision}")
-        for name in ("devices", "chunk_steps", "checkpoint_seconds"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+        check(self, NOT_NEGATIVE, "devices", "chunk_steps", "checkpoint_seconds")
         if self.distributed and self.devices:
             raise ValueError("devices cannot be chosen beside distributed, which takes all of every process")

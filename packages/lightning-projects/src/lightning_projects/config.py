@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from dl_shared.config import TrainConfig
+from dl_shared.ranges import AT_LEAST_1, NOT_NEGATIVE, check
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +35,5 @@ class LightningConfig(TrainConfig):
         super().__post_init__()
         if self.precision not in ("fp32", "bf16", "fp16"):
             raise ValueError(f"precision must be fp32, bf16 or fp16, got {self.precision}")
-        for name in ("devices", "checkpoint_seconds", "patience"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
-        if self.num_nodes < 1:
-            raise ValueError(f"num_nodes must be at least 1, got {self.num_nodes}")
+        check(self, NOT_NEGATIVE, "devices", "checkpoint_seconds", "patience")
+        check(self, AT_LEAST_1, "num_nodes")

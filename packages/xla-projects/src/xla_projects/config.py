@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 
 from dl_shared.config import TrainConfig
 from dl_shared.paths import user_path
+from dl_shared.ranges import NOT_NEGATIVE, check
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,11 +24,9 @@ class XlaConfig(TrainConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.devices < 0:
-            raise ValueError(f"devices must not be negative, got {self.devices}")
+        check(self, NOT_NEGATIVE, "devices")
         if self.devices and self.batch_size % self.devices:
             raise ValueError(f"batch_size {self.batch_size} cannot be cut into {self.devices} equal parts")
-        if self.checkpoint_seconds < 0:
-            raise ValueError(f"checkpoint_seconds must not be negative, got {self.checkpoint_seconds}")
+        check(self, NOT_NEGATIVE, "checkpoint_seconds")
         if self.compile_cache is not None:  # absolute, so that a run can be resumed from another folder
             object.__setattr__(self, "compile_cache", str(user_path(self.compile_cache).absolute()))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from dl_shared.config import Device
+from dl_shared.ranges import NOT_NEGATIVE, check
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,5 +20,4 @@ class SetupOptions:
     """Print one JSON object on stdout, and everything else on stderr."""
 
     def __post_init__(self) -> None:
-        if self.devices < 0:
-            raise ValueError(f"devices must not be negative, got {self.devices}")
+        check(self, NOT_NEGATIVE, "devices")

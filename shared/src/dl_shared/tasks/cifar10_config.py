@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from dl_shared.config import TrainConfig
+from dl_shared.ranges import BELOW_1, NOT_NEGATIVE, POSITIVE, SHARE, check
 
 AUGMENTATIONS = ("crop", "flip", "erase")
 NONE, EMBEDDED = "none", "embedded"
@@ -36,16 +37,10 @@ class PicturesConfig(TrainConfig):
             raise ValueError(f"image_size must be 0 or at least 32 pixels, got {self.image_size}")
         if unknown := [name for name in self.augment if name not in AUGMENTATIONS]:
             raise ValueError(f"augment must be of {', '.join(AUGMENTATIONS)}, got {', '.join(unknown)}")
-        for name in ("smallest_crop", "erase"):
-            if not 0 < getattr(self, name) <= 1:
-                raise ValueError(f"{name} must be above 0 and at most 1, got {getattr(self, name)}")
-        if self.learning_rate <= 0:
-            raise ValueError(f"learning_rate must be positive, got {self.learning_rate}")
-        if self.weight_decay < 0:
-            raise ValueError(f"weight_decay must not be negative, got {self.weight_decay}")
-        for name in ("warmup", "label_smoothing"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 0 and below 1, got {getattr(self, name)}")
+        check(self, SHARE, "smallest_crop", "erase")
+        check(self, POSITIVE, "learning_rate")
+        check(self, NOT_NEGATIVE, "weight_decay")
+        check(self, BELOW_1, "warmup", "label_smoothing")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +62,4 @@ class FineTuningConfig(PicturesConfig):
             raise ValueError("backbone must be embedded, none, a name on the hub, a folder or a file; it is empty")
         if not 0 <= self.head_epochs <= self.epochs:
             raise ValueError(f"head_epochs must be from 0 to epochs ({self.epochs}), got {self.head_epochs}")
-        for name in ("layer_decay", "label_share"):
-            if not 0 < getattr(self, name) <= 1:
-                raise ValueError(f"{name} must be above 0 and at most 1, got {getattr(self, name)}")
+        check(self, SHARE, "layer_decay", "label_share")

@@ -6,6 +6,7 @@ from typing import Literal
 
 from dl_shared.config import TrainConfig
 from dl_shared.paths import user_path
+from dl_shared.ranges import BELOW_1, NOT_NEGATIVE, POSITIVE, SHARE, check
 
 EMBEDDED, SCRATCH = "embedded", "scratch"
 
@@ -52,15 +53,9 @@ class ReviewsConfig(TrainConfig):
         if not named and (self.model.startswith((".", "/", "~")) or Path(self.model).is_dir()):
             # Absolute, so that a run can be resumed from another folder.
             object.__setattr__(self, "model", str(user_path(self.model).absolute()))
-        for name in ("layers", "frozen", "train_reviews", "weight_decay", "clip"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
-        for name in ("warmup", "dropout", "attention_dropout"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 0 and below 1, got {getattr(self, name)}")
-        if self.learning_rate <= 0:
-            raise ValueError(f"learning_rate must be positive, got {self.learning_rate}")
-        if not 0 < self.layer_decay <= 1:
-            raise ValueError(f"layer_decay must be above 0 and at most 1, got {self.layer_decay}")
+        check(self, NOT_NEGATIVE, "layers", "frozen", "train_reviews", "weight_decay", "clip")
+        check(self, BELOW_1, "warmup", "dropout", "attention_dropout")
+        check(self, POSITIVE, "learning_rate")
+        check(self, SHARE, "layer_decay")
         if self.max_length < 8:
             raise ValueError(f"max_length must be at least 8, got {self.max_length}")

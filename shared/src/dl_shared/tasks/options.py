@@ -7,6 +7,7 @@ from typing import Annotated
 import tyro
 
 from dl_shared.cli import EvaluateOptions, RunOptions
+from dl_shared.ranges import AT_LEAST_1, SHARE, check
 from dl_shared.tuning import TuneOptions
 
 LABEL_SHARES = (0.01, 0.1, 1.0)
@@ -60,8 +61,7 @@ class ForecastOptions(RunOptions):
     """Of history in the picture."""
 
     def __post_init__(self) -> None:
-        if self.shown_days < 1:
-            raise ValueError(f"shown_days must be at least 1, got {self.shown_days}")
+        check(self, AT_LEAST_1, "shown_days")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,8 +92,7 @@ class CompareLabelsOptions(CompareOptions):
     """Of the training labels."""
 
     def __post_init__(self) -> None:
-        if not self.shares or not all(0 < share <= 1 for share in self.shares):
-            raise ValueError(f"shares must be above 0 and at most 1, got {self.shares}")
+        check(self, SHARE, "shares")
         if len(set(self.shares)) < len(self.shares):
             raise ValueError(f"shares must differ, got {self.shares}")
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from dl_shared.config import TrainConfig
 from dl_shared.paths import user_path
+from dl_shared.ranges import AT_LEAST_1, BELOW_1, NOT_NEGATIVE, POSITIVE, check
 
 # Columns of dl_shared.data.indicators, by what they tell.
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -44,12 +45,8 @@ class StocksConfig(TrainConfig):
         super().__post_init__()
         if self.exogenous is not None:  # absolute, as the data, so that a run can be resumed from another folder
             object.__setattr__(self, "exogenous", str(user_path(self.exogenous).absolute()))
-        for name in ("lookback", "horizon"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("exogenous_lag_days", "sample_signal"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+        check(self, AT_LEAST_1, "lookback", "horizon")
+        check(self, NOT_NEGATIVE, "exogenous_lag_days", "sample_signal")
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -88,14 +85,7 @@ class RecurrentStocksConfig(StocksConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("hidden", "layers", "stride"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("dropout", "warmup", "adaptation"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 0 and below 1, got {getattr(self, name)}")
-        if self.weight_decay < 0:
-            raise ValueError(f"weight_decay must not be negative, got {self.weight_decay}")
-        for name in ("learning_rate", "clip"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        check(self, AT_LEAST_1, "hidden", "layers", "stride")
+        check(self, BELOW_1, "dropout", "warmup", "adaptation")
+        check(self, NOT_NEGATIVE, "weight_decay")
+        check(self, POSITIVE, "learning_rate", "clip")

@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
+from dl_shared.ranges import AT_LEAST_1, POSITIVE, check
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -114,11 +116,8 @@ class TuneOptions:
     """Print one JSON object on stdout, and everything else on stderr."""
 
     def __post_init__(self) -> None:
-        for name in ("trials", "workers"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.timeout is not None and not self.timeout > 0:
-            raise ValueError(f"timeout must be above 0 seconds, got {self.timeout}")
+        check(self, AT_LEAST_1, "trials", "workers")
+        check(self, POSITIVE, "timeout")
         if not re.fullmatch(r"\w[\w.-]{0,99}", self.study):
             raise ValueError(f"a study's name is made of letters, digits, '.', '-' and '_', got {self.study!r}")
 

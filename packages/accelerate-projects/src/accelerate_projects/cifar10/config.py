@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from accelerate_projects.config import AccelerateConfig
+from dl_shared.ranges import AT_LEAST_1, BELOW_1, check
 from dl_shared.tasks.cifar10_config import EMBEDDED, FineTuningConfig, PicturesConfig
 
 
@@ -25,9 +26,7 @@ class SgdConfig(PicturesConfig, AccelerateConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("momentum", "ema"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 0 and below 1, got {getattr(self, name)}")
+        check(self, BELOW_1, "momentum", "ema")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,10 +67,9 @@ class PretrainConfig(SgdConfig):
             raise ValueError("--data must name labelled pictures to pre-train on: a path, or `sample`")
         if self.image_size == 0:
             raise ValueError("image_size must be at least 32 pixels: there is no backbone to ask")
-        if not self.hidden_sizes or len(self.hidden_sizes) != len(self.depths):
+        check(self, AT_LEAST_1, "embedding_size", "hidden_sizes", "depths")
+        if len(self.hidden_sizes) != len(self.depths):
             raise ValueError(f"hidden_sizes {self.hidden_sizes} and depths {self.depths} must have the same length")
-        if min(self.embedding_size, *self.hidden_sizes, *self.depths) < 1:
-            raise ValueError("embedding_size, hidden_sizes and depths must be positive")
         if self.image_size // 4 < 2 ** (len(self.hidden_sizes) - 1):
             raise ValueError(
                 f"image_size {self.image_size} is too small for {len(self.hidden_sizes)} stages; give fewer"

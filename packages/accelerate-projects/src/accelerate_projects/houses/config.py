@@ -6,6 +6,7 @@ from typing import ClassVar
 from accelerate_projects.config import AccelerateConfig
 from dl_shared.config import Device
 from dl_shared.paths import user_path
+from dl_shared.ranges import AT_LEAST_1, NOT_NEGATIVE, check
 
 # Those of features.py, which is not imported so that --help is instant; a test compares the two.
 GROUPS = ("sizes", "numbers", "grades", "kinds", "totals", "ages", "presence", "season", "products", "places")
@@ -43,11 +44,8 @@ class Config(AccelerateConfig):
             raise ValueError(f"features must be of {', '.join(GROUPS)}, got {', '.join(unknown)}")
         if not self.features or len(set(self.features)) < len(self.features):
             raise ValueError("features must name one group or more, each once")
-        if self.passes < 1:
-            raise ValueError(f"passes must be at least 1, got {self.passes}")
-        for name in ("threshold", "margin", "penalty", "learning_rate"):
-            if (getattr(self, name) or 0) < 0:
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+        check(self, AT_LEAST_1, "passes")
+        check(self, NOT_NEGATIVE, "threshold", "margin", "penalty", "learning_rate")
 
 
 PRESETS = {

@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 
 from accelerate_projects.config import AccelerateConfig
 from dl_shared.paths import user_path
+from dl_shared.ranges import NOT_NEGATIVE, check
 from dl_shared.tasks import stocks_config
 from dl_shared.tasks.stocks_config import RecurrentStocksConfig
 
@@ -52,9 +53,7 @@ class Config(RecurrentStocksConfig, AccelerateConfig):
             raise ValueError("headlines sample go with data sample only; give a CSV of headlines")
         if self.sentiment_model is not None and self.headlines is None:
             raise ValueError("sentiment_model scores headlines, and none are given; add headlines")
-        for name in ("sample_news", "threads"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+        check(self, NOT_NEGATIVE, "sample_news", "threads")
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from accelerate_projects.stocks.config import Cell
+from dl_shared.ranges import AT_LEAST_1, check
 from dl_shared.tasks.options import EvaluateStocks, ForecastAsOf
 
 
@@ -43,7 +44,6 @@ class CompareOptions:
     """Print one JSON object on stdout, and everything else on stderr."""
 
     def __post_init__(self) -> None:
-        if self.seeds < 1:
-            raise ValueError(f"seeds must be at least 1, got {self.seeds}")
+        check(self, AT_LEAST_1, "seeds")
         if len(self.cells) == 1 or len(set(self.cells)) < len(self.cells):
             raise ValueError("cells must name two kinds or three, each once")

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -34,7 +33,7 @@ from dl_shared.tasks import cifar10
 
 LAST = "last.safetensors"  # of a cell in progress
 PREDICTED_AT_ONCE = 500  # images
-MEASURED_STEPS, MEASURED_SECONDS = 3, 0.5  # at least, after a step that is not counted, to fit a budget of seconds
+MEASURED_STEPS, MEASURED_SHARE = 3, 0.05  # at least, and of the budget, after a step that is not counted
 Stop = Callable[[], bool]
 
 
@@ -119,7 +118,7 @@ class Training:
         return network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def _steps(self) -> int:
-        """Updates that epochs ask for, or that fit the seconds."""
+        """Updates that epochs ask for, or that fit the seconds if nothing else disturbs them."""
         config, steps = self.config, self.config.epochs * len(self.train)
         if not config.budget_seconds:
             return steps
@@ -127,13 +126,12 @@ class Training:
         trial = self._make_network()
         optimizer = make_optimizer(trial, config)
         seconds: list[float] = []
-        while len(seconds) < 1 + MEASURED_STEPS or sum(seconds[1:]) < MEASURED_SECONDS:
+        while len(seconds) < 1 + MEASURED_STEPS or sum(seconds[1:]) < MEASURED_SHARE * config.budget_seconds:
             begun = time.perf_counter()
             batch = self.train.batch(*(part[: config.batch_size] for part in plan))
             float(train_step(trial, optimizer, self.normalise, batch, config)[0])  # waits for the device
             seconds.append(time.perf_counter() - begun)
-        each = median(seconds[1:])
-        return max(1, min(steps, int(config.budget_seconds / each)))
+        return max(1, min(steps, int(config.budget_seconds / min(seconds[1:]))))
 
     def epoch(self, epoch: int, stop: Stop) -> None:
         """The updates of an epoch that are still to be made, and its validation."""

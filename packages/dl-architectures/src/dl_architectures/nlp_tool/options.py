@@ -8,6 +8,7 @@ import tyro
 
 from dl_architectures.nlp.names import SummaryLength, Task
 from dl_shared.config import Device
+from dl_shared.ranges import POSITIVE, check
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,8 +25,7 @@ class ToolOptions:
     """Print one JSON object on stdout, and everything else on stderr."""
 
     def __post_init__(self) -> None:
-        if self.memory is not None and not self.memory > 0:
-            raise ValueError(f"memory must be above 0, got {self.memory}")
+        check(self, POSITIVE, "memory")
 
 
 @dataclass(frozen=True, kw_only=True)

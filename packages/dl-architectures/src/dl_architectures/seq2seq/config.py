@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dl_shared.config import TrainConfig
+from dl_shared.ranges import AT_LEAST_1, NOT_NEGATIVE, POSITIVE, check
 
 AttentionName = Literal["location", "bahdanau", "luong"]
 Schedule = Literal["constant", "linear", "inverse_sigmoid"]
@@ -21,8 +22,7 @@ class ModelConfig:
     """Width of the decoder; each direction of the encoder has half of it."""
 
     def __post_init__(self) -> None:
-        if self.embedding_size < 1:
-            raise ValueError(f"embedding_size must be at least 1, got {self.embedding_size}")
+        check(self, AT_LEAST_1, "embedding_size")
         if self.hidden_size < 2 or self.hidden_size % 2:
             raise ValueError(f"hidden_size must be even and at least 2, got {self.hidden_size}")
 
@@ -66,17 +66,11 @@ class Config(TrainConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("symbols", "min_length", "train_size", "test_size", "threads"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        check(self, AT_LEAST_1, "symbols", "min_length", "train_size", "test_size", "threads")
         if self.max_length < self.min_length:
             raise ValueError(f"max_length must be at least min_length ({self.min_length}), got {self.max_length}")
-        for name in ("learning_rate", "clip_norm"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
-        for name in ("warmup_steps", "weight_decay"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+        check(self, POSITIVE, "learning_rate", "clip_norm")
+        check(self, NOT_NEGATIVE, "warmup_steps", "weight_decay")
         if not 0 <= self.teacher_forcing_floor <= 1:
             raise ValueError(f"teacher_forcing_floor must be between 0 and 1, got {self.teacher_forcing_floor}")
         if self.precision == "fp16":

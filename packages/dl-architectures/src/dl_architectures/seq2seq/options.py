@@ -9,6 +9,7 @@ import tyro
 from dl_architectures.seq2seq.config import AttentionName
 from dl_shared.cli import EvaluateOptions, RunOptions
 from dl_shared.config import Device
+from dl_shared.ranges import AT_LEAST_1, NOT_NEGATIVE, check
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,11 +32,8 @@ class EvaluateSequences(EvaluateOptions):
     """Where to compute."""
 
     def __post_init__(self) -> None:
-        for name in ("min_length", "max_length", "count", "beam"):
-            if (value := getattr(self, name)) is not None and value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
-        if self.seed < 0:
-            raise ValueError(f"seed must not be negative, got {self.seed}")
+        check(self, AT_LEAST_1, "min_length", "max_length", "count", "beam")
+        check(self, NOT_NEGATIVE, "seed")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +50,7 @@ class PredictOptions(RunOptions):
     def __post_init__(self) -> None:
         if not self.sequences:
             raise ValueError('give at least one sequence, such as "3 1 4 1 5"')
-        if self.beam < 1:
-            raise ValueError(f"beam must be at least 1, got {self.beam}")
+        check(self, AT_LEAST_1, "beam")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +69,6 @@ class CompareOptions:
     """Print one JSON object on stdout, and everything else on stderr."""
 
     def __post_init__(self) -> None:
-        if self.seeds < 1:
-            raise ValueError(f"seeds must be at least 1, got {self.seeds}")
+        check(self, AT_LEAST_1, "seeds")
         if not self.attentions:
             raise ValueError("give at least one attention to compare")

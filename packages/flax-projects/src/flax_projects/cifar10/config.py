@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from dl_shared.ranges import BELOW_1, NOT_NEGATIVE, POSITIVE, check
 from flax_projects.config import FlaxConfig
 
 SIDE = 32  # pixels, of the images as they are
@@ -58,8 +59,7 @@ class Config(FlaxConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.widths or min(self.widths) < 1:
-            raise ValueError(f"widths must be positive, got {self.widths}")
+        check(self, POSITIVE, "widths")
         side = self.small_side if self.small_epochs else SIDE
         if (side // self.stem_stride - 1) >> len(self.widths) < 1:
             raise ValueError(f"{len(self.widths)} blocks halve {side} pixels away; give fewer widths")
@@ -67,14 +67,9 @@ class Config(FlaxConfig):
             raise ValueError(f"small_epochs must be 0 to {self.epochs}, got {self.small_epochs}")
         if self.small_side > SIDE:
             raise ValueError(f"small_side must be at most {SIDE}, got {self.small_side}")
-        for name in ("dropout", "warmup", "label_smoothing", "ema"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 0 and below 1, got {getattr(self, name)}")
-        for name in ("weight_decay", "crop", "cutout"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
-        if self.learning_rate <= 0:
-            raise ValueError(f"learning_rate must be positive, got {self.learning_rate}")
+        check(self, BELOW_1, "dropout", "warmup", "label_smoothing", "ema")
+        check(self, NOT_NEGATIVE, "weight_decay", "crop", "cutout")
+        check(self, POSITIVE, "learning_rate")
         if max(self.crop, self.cutout) > SIDE:
             raise ValueError(f"crop and cutout must be at most {SIDE} pixels, got {self.crop} and {self.cutout}")
 

@@ -4,6 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Literal
 
+from dl_shared.ranges import AT_LEAST_1, BELOW_1, NOT_NEGATIVE, POSITIVE, check
 from flax_projects.config import FlaxConfig
 
 ModelName = Literal["lstm", "gru", "transformer"]
@@ -63,22 +64,14 @@ class Config(FlaxConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("layers", "width", "segment", "heads", "context"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        check(self, AT_LEAST_1, "layers", "width", "segment", "heads", "context")
         if self.model not in MODELS:
             raise ValueError(f"model must be one of {', '.join(MODELS)}; got {self.model!r}")
         if self.model == "transformer" and self.width % (2 * self.heads):
             raise ValueError(f"width must be a multiple of twice the heads, got {self.width} for {self.heads} heads")
-        for name in ("dropout", "input_dropout", "weight_dropout", "warmup", "ema"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 0 and below 1, got {getattr(self, name)}")
-        for name in ("weight_decay", "samples", "sample_temperature"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
-        for name in ("learning_rate", "clip"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        check(self, BELOW_1, "dropout", "input_dropout", "weight_dropout", "warmup", "ema")
+        check(self, NOT_NEGATIVE, "weight_decay", "samples", "sample_temperature")
+        check(self, POSITIVE, "learning_rate", "clip")
 
 
 PRESETS = {

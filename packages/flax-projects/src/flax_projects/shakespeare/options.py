@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from dl_shared.cli import RunOptions
+from dl_shared.ranges import AT_LEAST_1, NOT_NEGATIVE, SHARE, check
 from flax_projects.shakespeare.config import MODELS, ModelName
 
 
@@ -34,14 +35,9 @@ class GenerateOptions(RunOptions):
     def __post_init__(self) -> None:
         if not self.prompt:
             raise ValueError("the prompt is empty; give at least one character")
-        for name in ("length", "samples"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("temperature", "top_k", "beams", "seed"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
-        if not 0 < self.top_p <= 1:
-            raise ValueError(f"top_p must be above 0 and at most 1, got {self.top_p}")
+        check(self, AT_LEAST_1, "length", "samples")
+        check(self, NOT_NEGATIVE, "temperature", "top_k", "beams", "seed")
+        check(self, SHARE, "top_p")
         defaults = {"temperature": 0.8, "top_k": 0, "top_p": 1.0}
         drawing = [name for name, value in defaults.items() if getattr(self, name) != value]
         if drawing and (self.greedy or self.beams):
@@ -80,5 +76,4 @@ class CompareOptions:
             raise ValueError("give at least one model and one text")
         if len(set(self.models)) < len(self.models):
             raise ValueError("each model can be given once only")
-        if self.epochs is not None and self.epochs < 1:
-            raise ValueError(f"epochs must be at least 1, got {self.epochs}")
+        check(self, AT_LEAST_1, "epochs")

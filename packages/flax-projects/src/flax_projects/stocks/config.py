@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from dl_shared.ranges import AT_LEAST_1, BELOW_1, NOT_NEGATIVE, check
 from dl_shared.tasks.stocks_config import StocksConfig
 from flax_projects.config import FlaxConfig
 
@@ -47,16 +48,11 @@ class Config(StocksConfig, FlaxConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("width", "layers", "heads", "members", "stride"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        check(self, AT_LEAST_1, "width", "layers", "heads", "members", "stride")
         if self.width % (2 * self.heads):
             raise ValueError(f"each of {self.heads} heads needs an even share of the width, got {self.width}")
-        for name in ("dropout", "warmup"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 0 and below 1, got {getattr(self, name)}")
-        if self.weight_decay < 0:
-            raise ValueError(f"weight_decay must not be negative, got {self.weight_decay}")
+        check(self, BELOW_1, "dropout", "warmup")
+        check(self, NOT_NEGATIVE, "weight_decay")
         if self.normalization == "revin" and self.features and "return" not in self.features:
             raise ValueError("revin scales forecasts by the window's returns: add `return` to the features")
         if min(self.rates) <= 0:

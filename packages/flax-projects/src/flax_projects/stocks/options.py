@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from dl_shared.ranges import AT_LEAST_1, check
+
 Part = Literal["features", "normalization", "positions", "members"]
 
 
@@ -25,9 +27,7 @@ class BacktestOptions:
     """Print one JSON object on stdout, and everything else on stderr."""
 
     def __post_init__(self) -> None:
-        for name in ("folds", "test_days", "validation_days"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        check(self, AT_LEAST_1, "folds", "test_days", "validation_days")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from dl_shared.ranges import BELOW_1, NOT_NEGATIVE, POSITIVE, check
 from lightning_projects.config import LightningConfig
 
 
@@ -56,19 +57,12 @@ class Config(LightningConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.widths or min(self.widths) < 1:
-            raise ValueError(f"widths must be positive, got {self.widths}")
+        check(self, POSITIVE, "widths")
         if self.stem_stride * 2 ** len(self.widths) > 16:
             raise ValueError(f"{len(self.widths)} blocks halve 32 pixels away; give fewer widths")
-        for name in ("dropout", "momentum", "warmup", "label_smoothing", "ema"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 0 and below 1, got {getattr(self, name)}")
-        for name in ("weight_decay", "crop", "cutout"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
-        for name in ("learning_rate", "bias_factor"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        check(self, BELOW_1, "dropout", "momentum", "warmup", "label_smoothing", "ema")
+        check(self, NOT_NEGATIVE, "weight_decay", "crop", "cutout")
+        check(self, POSITIVE, "learning_rate", "bias_factor")
         if self.crop > 31 or self.cutout > 32:
             raise ValueError(f"crop must be below 32 pixels and cutout at most 32, got {self.crop} and {self.cutout}")
 

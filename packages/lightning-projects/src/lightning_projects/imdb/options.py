@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dl_shared.cli import RunOptions
+from dl_shared.ranges import AT_LEAST_1, NOT_NEGATIVE, check
 from dl_shared.tasks import options
 from lightning_projects.imdb.config import Preprocess
 
@@ -32,11 +33,8 @@ class AttentionOptions(RunOptions):
     def __post_init__(self) -> None:
         if not self.text and not self.index:
             raise ValueError("give --text or --index")
-        for name in ("max_length", "reviews", "seed"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
-        if self.draws < 1:
-            raise ValueError(f"draws must be at least 1, got {self.draws}")
+        check(self, NOT_NEGATIVE, "max_length", "reviews", "seed")
+        check(self, AT_LEAST_1, "draws")
 
 
 @dataclass(frozen=True, kw_only=True)

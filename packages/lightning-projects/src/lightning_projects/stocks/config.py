@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from dl_shared.ranges import NOT_NEGATIVE, check
 from dl_shared.tasks.stocks_config import RecurrentStocksConfig
 from lightning_projects.config import LightningConfig
 
@@ -25,8 +26,7 @@ class Config(RecurrentStocksConfig, LightningConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.threads < 0:
-            raise ValueError(f"threads must not be negative, got {self.threads}")
+        check(self, NOT_NEGATIVE, "threads")
 
 
 PRESETS = {

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from dl_shared.ranges import AT_LEAST_1, check
 from xla_projects.stocks.config import Cell
 
 
@@ -27,8 +28,7 @@ class CompareOptions:
     """Print one JSON object on stdout, and everything else on stderr."""
 
     def __post_init__(self) -> None:
-        if self.seeds < 1:
-            raise ValueError(f"seeds must be at least 1, got {self.seeds}")
+        check(self, AT_LEAST_1, "seeds")
         for days in self.lookbacks:
             if days < 1:
                 raise ValueError(f"lookbacks must be at least 1, got {days}")

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from dl_shared.config import TrainConfig
 from dl_shared.paths import user_path
+from dl_shared.ranges import AT_LEAST_1, NOT_NEGATIVE, POSITIVE, check
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,14 +33,8 @@ class NetworkConfig(TrainConfig):
         super().__post_init__()
         if self.output:
             object.__setattr__(self, "output", str(user_path(self.output).absolute()))
-        for name in ("log_steps", "checkpoint_steps"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("learning_rate", "clip_norm"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
-        for name in ("warmup_steps", "weight_decay"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+        check(self, AT_LEAST_1, "log_steps", "checkpoint_steps")
+        check(self, POSITIVE, "learning_rate", "clip_norm")
+        check(self, NOT_NEGATIVE, "warmup_steps", "weight_decay")
         if self.precision == "fp16":
             raise ValueError("precision must be fp32 or bf16: fp16 would need its loss scaled")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from dl_architectures.nlp.training.config import NetworkConfig
+from dl_shared.ranges import AT_LEAST_1, NOT_NEGATIVE, check
 
 MODULE = "dl_architectures.nlp.training.language_model"
 
@@ -32,17 +33,14 @@ class Config(NetworkConfig):
         if self.data == "hub":
             raise ValueError("data must be `sample` or a folder of texts: they come from several places of the hub")
         super().__post_init__()
-        for name in ("hidden_size", "intermediate_size", "layers", "heads"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        check(self, AT_LEAST_1, "hidden_size", "intermediate_size", "layers", "heads")
         if self.hidden_size % (2 * self.heads):
             raise ValueError(f"hidden_size must be a multiple of 2 * heads = {2 * self.heads}, got {self.hidden_size}")
         if self.vocab_size < 300:  # 256 bytes and the special ones
             raise ValueError(f"vocab_size must be at least 300, got {self.vocab_size}")
         if self.context < 16:
             raise ValueError(f"context must be at least 16, got {self.context}")
-        if self.chat_passes < 0:
-            raise ValueError(f"chat_passes must not be negative, got {self.chat_passes}")
+        check(self, NOT_NEGATIVE, "chat_passes")
 
 
 PRESETS = {

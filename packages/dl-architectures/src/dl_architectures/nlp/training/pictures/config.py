@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from dl_architectures.nlp.training.config import NetworkConfig
+from dl_shared.ranges import AT_LEAST_1, BELOW_1, check
 
 MODULE = "dl_architectures.nlp.training.pictures"
 GROUPS = 8  # of the norms; every width is a multiple of it
@@ -35,18 +36,14 @@ class Config(NetworkConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("autoencoder_steps", "latent_channels", "judge_steps", "drawn"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        check(self, AT_LEAST_1, "autoencoder_steps", "latent_channels", "judge_steps", "drawn")
         for name in ("autoencoder_widths", "widths"):
             widths = getattr(self, name)
             if not 2 <= len(widths) <= 4 or any(width < GROUPS or width % GROUPS for width in widths):
                 raise ValueError(f"{name} must be two to four multiples of {GROUPS}, got {widths}")
         if self.text_size < GROUPS or self.text_size % GROUPS:
             raise ValueError(f"text_size must be a multiple of {GROUPS}, got {self.text_size}")
-        for name in ("average_decay", "unconditional"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 0 and below 1, got {getattr(self, name)}")
+        check(self, BELOW_1, "average_decay", "unconditional")
 
     @property
     def factor(self) -> int:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from dl_shared.paths import user_path
+from dl_shared.ranges import AT_LEAST_1, NOT_NEGATIVE, POSITIVE, check
 
 MODULE = "dl_architectures.nlp.training.sentiment"
 
@@ -33,14 +34,11 @@ class Config:
             object.__setattr__(self, "data", str(user_path(self.data).absolute()))
         if self.output:
             object.__setattr__(self, "output", str(user_path(self.output).absolute()))
-        if self.seed < 0:
-            raise ValueError(f"seed must not be negative, got {self.seed}")
-        if self.order < 1:
-            raise ValueError(f"order must be at least 1, got {self.order}")
+        check(self, NOT_NEGATIVE, "seed")
+        check(self, AT_LEAST_1, "order")
         if not 8 <= self.bits <= 24:
             raise ValueError(f"bits must be from 8 to 24, got {self.bits}")
-        if not self.strengths or min(self.strengths) <= 0:
-            raise ValueError(f"strengths must be above 0, got {self.strengths}")
+        check(self, POSITIVE, "strengths")
 
 
 PRESETS = {"full": Config(), "quick": Config(bits=16, strengths=(64.0,))}
