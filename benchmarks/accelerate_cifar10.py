@@ -13,10 +13,8 @@ convolution. A tiny network shows what a step costs beside it.
 
 import argparse
 import dataclasses
-import itertools
 import statistics
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -32,7 +30,7 @@ from rows import add_machine, add_row
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
-from torch_peak import DEVICE, DTYPES, matrix_peak
+from torch_peak import DEVICE, DTYPES, Clock, matrix_peak
 from transformers import ResNetConfig
 
 from accelerate_projects.cifar10 import train as training
@@ -114,22 +112,6 @@ def noise(config: Config, steps: int) -> Data:
     return Data(split, few, few, NAMES, "noise", "", (), None)
 
 
-class Clock:
-    """The moments at which steps ended."""
-
-    def __init__(self) -> None:
-        self.moments: list[float] = []
-
-    def tick(self) -> None:
-        if DEVICE.type == "cuda":
-            torch.cuda.synchronize()
-        self.moments.append(time.perf_counter())
-
-    def seconds(self) -> list[float]:
-        """What each step took, the first ones left out."""
-        return [end - start for start, end in itertools.pairwise(self.moments[WARM_UP:])]
-
-
 def ours(config: Config, data: Data, pretrained: Pretrained) -> list[float]:
     """The loop of a run, without the test and its report."""
     clock = Clock()
@@ -144,7 +126,7 @@ def ours(config: Config, data: Data, pretrained: Pretrained) -> list[float]:
     with tempfile.TemporaryDirectory() as folder, mock.patch.object(training, "Keeper", TimedKeeper):  # noqa: SIM117
         with Run.start(training.PROJECT, config, runs_dir=Path(folder), **described) as run:
             training.run_loop(config, pretrained, data, run, accelerator)
-    return clock.seconds()
+    return clock.seconds(WARM_UP)
 
 
 class PictureByPicture(Dataset):
@@ -191,7 +173,7 @@ def resized_in_a_loader(config: Config, data: Data, pretrained: Pretrained) -> l
         optimizer.zero_grad()
         clock.tick()
     accelerator.free_memory()
-    return clock.seconds()
+    return clock.seconds(WARM_UP)
 
 
 def textbook(config: Config, data: Data, pretrained: Pretrained) -> list[float]:
@@ -214,7 +196,7 @@ def textbook(config: Config, data: Data, pretrained: Pretrained) -> list[float]:
         optimizer.zero_grad()
         clock.tick()
     accelerator.free_memory()
-    return clock.seconds()
+    return clock.seconds(WARM_UP)
 
 
 def training_flops(pretrained: Pretrained) -> float:

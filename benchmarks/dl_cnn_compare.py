@@ -147,8 +147,8 @@ def timed(updates: Generator[int, None, None], steps: int) -> tuple[float, list[
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--architectures", nargs="+", choices=list(VARIANTS), default=list(ARCHITECTURES))
-    parser.add_argument("--batch-size", type=int, default=128)
-    parser.add_argument("--steps", type=int, default=8, help="timed updates of each loop and turn")
+    parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument("--steps", type=int, default=3, help="timed updates of each loop and turn")
     parser.add_argument("--turns", type=int, default=2)
     arguments = parser.parse_args()
     bf16 = dataclasses.replace(PRESETS["full"], batch_size=arguments.batch_size)

@@ -24,7 +24,7 @@ from flax import nnx
 from jax_machine import machine_line, matrix_peak, process_peak_memory, time_calls, time_steps
 from rows import add_row
 
-from flax_projects.cifar10.augment import MEAN, STD
+from dl_shared.tasks.cifar10_config import MEAN, STD
 from flax_projects.cifar10.config import PRESETS, SIDE, Config
 from flax_projects.cifar10.convolution import convolve_by_products, convolve_by_xla
 from flax_projects.cifar10.model import Network, whitening_filters

@@ -25,14 +25,15 @@ from rows import add_row
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
-from torch_machine import DEVICE, DTYPES, Clock, machine_line, matrix_peak
+from torch_machine import DEVICE, DTYPES, TrainerClock, machine_line, matrix_peak
 
 from dl_shared.data.image_sets import Split
 from dl_shared.runs import Run
 from dl_shared.tasks.cifar10 import Data
+from dl_shared.tasks.cifar10_config import MEAN, STD
 from lightning_projects.cifar10.config import PRESETS, Config
 from lightning_projects.cifar10.data import CifarData, TrainLoader
-from lightning_projects.cifar10.model import MEAN, STD, Network
+from lightning_projects.cifar10.model import Network
 from lightning_projects.cifar10.module import Classifier, batch_sums
 from lightning_projects.cifar10.train import averaging, make_module
 from lightning_projects.exact import Tally
@@ -99,7 +100,7 @@ def bare(config: Config, data: Data) -> list[float]:
     module = make_module(config, datamodule).to(DEVICE)
     chosen = module.configure_optimizers()
     optimizer, scheduler = chosen["optimizer"], chosen["lr_scheduler"]["scheduler"]
-    clock, tally = Clock(), Tally(3)
+    clock, tally = TrainerClock(), Tally(3)
     for batch in TrainLoader(data.train, config, DEVICE):
         inputs, labels = datamodule.on_after_batch_transfer(batch, 0)
         with torch.autocast(DEVICE.type, torch.bfloat16, enabled=config.precision == "bf16"):
@@ -117,7 +118,7 @@ def bare(config: Config, data: Data) -> list[float]:
 def trainer(config: Config, data: Data) -> list[float]:
     """A run as `train` makes it, without the test and its report."""
     config = dataclasses.replace(config, ema=0.0)
-    clock = Clock()
+    clock = TrainerClock()
     datamodule = CifarData(config, data)
     with tempfile.TemporaryDirectory() as folder:
         described = {"task": "cifar10", "framework": "lightning", "primary": "accuracy"}
@@ -167,7 +168,7 @@ def textbook(config: Config, data: Data) -> list[float]:
     """The Trainer with its defaults."""
     torch.manual_seed(0)
     loader = DataLoader(ImageByImage(data.train, config.crop), config.batch_size, shuffle=True, num_workers=2)
-    clock = Clock()
+    clock = TrainerClock()
     with tempfile.TemporaryDirectory() as folder:
         quiet = {"enable_progress_bar": False, "enable_model_summary": False, "enable_checkpointing": False}
         pl.Trainer(max_epochs=1, default_root_dir=folder, callbacks=[clock], **quiet).fit(

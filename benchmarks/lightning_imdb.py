@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from pytorch_lightning.callbacks import Callback
 from rows import add_row
 from torch import nn
-from torch_machine import DEVICE, DTYPES, Clock, machine_line, matrix_peak
+from torch_machine import DEVICE, DTYPES, TrainerClock, machine_line, matrix_peak
 
 from dl_shared.runs import Run, read_summary
 from dl_shared.schedules import warmup_linear
@@ -41,7 +41,7 @@ WARM_UP = 2
 KINDS = {"Trainer, as in a run": "ours", "Trainer, fp32": "ours", "Trainer, padded to the maximum": "textbook"}
 
 
-class ReviewClock(Clock):
+class ReviewClock(TrainerClock):
     """How many reviews, and positions of the network's input, each step had."""
 
     def __init__(self) -> None:

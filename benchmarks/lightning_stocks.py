@@ -25,7 +25,7 @@ import torch.nn.functional as F
 from rows import add_row
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
-from torch_machine import DEVICE, DTYPES, Clock, machine_line, matrix_peak
+from torch_machine import DEVICE, DTYPES, TrainerClock, machine_line, matrix_peak
 
 from dl_shared.data.windows import Windows
 from dl_shared.runs import Run
@@ -99,7 +99,7 @@ def bare(config: Config, data: stocks.Data) -> list[float]:
     module = make_module(config, datamodule).to(DEVICE)
     chosen = module.configure_optimizers()
     optimizer, scheduler = chosen["optimizer"], chosen["lr_scheduler"]["scheduler"]
-    clock, tally = Clock(), Tally(4)
+    clock, tally = TrainerClock(), Tally(4)
     for batch in TrainLoader(datamodule.series("train", DEVICE), datamodule.ends, config):
         with torch.autocast(DEVICE.type, torch.bfloat16, enabled=config.precision == "bf16"):
             outputs = module(batch.inputs)
@@ -116,7 +116,7 @@ def bare(config: Config, data: stocks.Data) -> list[float]:
 
 def trainer(config: Config, data: stocks.Data) -> list[float]:
     """A run as `train` makes it, without the test and its report."""
-    clock, datamodule = Clock(), StocksData(config, data)
+    clock, datamodule = TrainerClock(), StocksData(config, data)
     described: dict[str, Any] = {"task": "stocks", "framework": "lightning", "primary": "mae"}
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -161,7 +161,7 @@ class Textbook(pl.LightningModule):
 def textbook(config: Config, data: stocks.Data) -> list[float]:
     """The Trainer with its defaults."""
     loader = DataLoader(WindowByWindow(data), config.batch_size, shuffle=True)
-    clock = Clock()
+    clock = TrainerClock()
     quiet = {"enable_progress_bar": False, "enable_model_summary": False, "enable_checkpointing": False}
     with tempfile.TemporaryDirectory() as folder:
         plain = pl.Trainer(max_epochs=1, default_root_dir=folder, callbacks=[clock], **quiet)

@@ -1,6 +1,8 @@
-"""The device of PyTorch benchmarks, and what it can reach."""
+"""The device of PyTorch benchmarks, what it can reach, and when steps on it end."""
 
+import itertools
 import time
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -27,3 +29,20 @@ def matrix_peak(precision: str) -> float:
             compute()[0, 0].sum().item()  # waits for the device
             rates.append(operations / (time.perf_counter() - start))
     return max(rates)
+
+
+class Clock:
+    """The moments at which steps ended."""
+
+    def __init__(self) -> None:
+        self.moments: list[float] = []
+
+    def tick(self, batch: Any = None) -> None:
+        """The step that learned from this batch has ended."""
+        if DEVICE.type == "cuda":
+            torch.cuda.synchronize()
+        self.moments.append(time.perf_counter())
+
+    def seconds(self, warm_up: int) -> list[float]:
+        """What each step took, the first ones left out."""
+        return [end - start for start, end in itertools.pairwise(self.moments[warm_up:])]

@@ -6,8 +6,9 @@ Every line makes updates of the same network (MiniLM, all layers) from the same 
 an update: `packed` puts them side by side into rows of one length, `lengths` into rows of three lengths, one in each,
 and `padded` into rows of the maximal length. `reviews/s` are medians over the updates after the first of each shape;
 by how much that one takes longer is `compile`. `recording` is the share of an update that the host spends on recording
-its operations, before the graph is looked up and computed. The longest rows of `lengths` are those of `padded`, and
-compiled there. Loops take turns, so that a busy machine slows all.
+its operations, before the graph is looked up and computed, and `of peak` the share of a matrix product's rate that the
+updates reach, with padding counted as work. The longest rows of `lengths` are those of `padded`, and compiled there.
+Loops take turns, so that a busy machine slows all.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from typing import Any
 import numpy as np
 import torch
 from rows import add_machine, add_row
+from torch.utils.flop_counter import FlopCounterMode
 from torch_peak import matrix_peak
 
 from dl_shared.tasks import imdb
@@ -79,7 +81,7 @@ class Loop:
         self.sums = device.put(np.zeros(5, np.float32))
         self.made = 0
         self.first: dict[tuple[int, ...], float] = {}  # seconds of the first update of each shape
-        self.rest: list[tuple[float, float]] = []  # seconds and reviews of the others
+        self.rest: list[tuple[tuple[int, ...], float, float]] = []  # shape, seconds and reviews of the others
         self.recorded: list[float] = []
 
     def run(self, steps: int) -> None:
@@ -99,7 +101,7 @@ class Loop:
         self.device.wait()
         seconds = time.perf_counter() - begun
         if batch.input_ids.shape in self.first:
-            self.rest.append((seconds, float(batch.weights.sum())))
+            self.rest.append((batch.input_ids.shape, seconds, float(batch.weights.sum())))
         else:
             self.first[batch.input_ids.shape] = seconds
 
@@ -122,11 +124,22 @@ class Loop:
 
     def rates(self) -> list[float]:
         """Reviews per second of each update."""
-        return [reviews / seconds for seconds, reviews in self.rest]
+        return [reviews / seconds for _, seconds, reviews in self.rest]
+
+    def flops(self) -> float:
+        """Of a review, forward and backward, padding included; made by updates of the host, and for them only."""
+        counted: dict[tuple[int, ...], int] = {}
+        for step in range(self.batches.steps):
+            batch, _ = self.batches.batch(0, step)
+            if batch.input_ids.shape not in counted:
+                with FlopCounterMode(display=False) as counter:
+                    self._update(self.update, batch)
+                counted[batch.input_ids.shape] = counter.get_total_flops()
+        return sum(counted[shape] for shape, _, _ in self.rest) / sum(reviews for _, _, reviews in self.rest)
 
     def line(self) -> str:
         rate = statistics.median(self.rates())
-        seconds = statistics.median(seconds for seconds, _ in self.rest)
+        seconds = statistics.median(seconds for _, seconds, _ in self.rest)
         compiling = sum(max(0.0, first - seconds) for first in self.first.values())
         recorded = f"{statistics.median(self.recorded):10.1%}" if self.recorded else f"{'':10}"
         return f"{rate:10.1f}{self.batches.padding:10.1%}{len(self.first):8}{compiling:10.1f}{recorded}"
@@ -170,11 +183,14 @@ def main() -> None:
     for _ in range(arguments.turns):
         for loop in loops.values():
             loop.run(arguments.steps)
-    print(f"{'':16}{'reviews/s':>10}{'padding':>10}{'shapes':>8}{'compile s':>10}{'recording':>10}")
+    print(f"{'':16}{'reviews/s':>10}{'padding':>10}{'shapes':>8}{'compile s':>10}{'recording':>10}{'of peak':>10}")
+    flops = {name: loops[f"eager, {name}"].flops() for name in ("packed", "padded", "lengths")}
     for name, loop in loops.items():
         loop.record()
-        print(f"{name:16}{loop.line()}", flush=True)
-        add_row("xla-imdb", name, KINDS.get(name, "other"), loop.rates(), "reviews/s")
+        rates = loop.rates()
+        of_peak = statistics.median(rates) * flops[name.partition(", ")[2]] / peak
+        print(f"{name:16}{loop.line()}{of_peak:10.1%}", flush=True)
+        add_row("xla-imdb", name, KINDS.get(name, "other"), rates, "reviews/s", of_peak=of_peak)
     print(f"{compilations()} compilations, the recorded updates included")
 
 

@@ -1,6 +1,6 @@
 """What an LSTM costs on XLA: scanned, unrolled as torch_xla does it, and beside eager PyTorch, in one run.
 
-    python benchmarks/xla_recurrent.py [--time-steps 16 32 64 128 256 512] [--limit 120] [--output results.json]
+    python benchmarks/xla_recurrent.py [--time-steps 16 32 64 128 256 512] [--limit 45] [--output results.json]
 
 Each row is a process of its own, so that nothing has been compiled or recorded before. It makes the same updates of the
 same network on XLA and eagerly on the host: forward, backward, and a plain step along the gradient, which leaves the
@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from rows import add_machine, add_row
+from torch_peak import matrix_peak
 
 RATE = 0.1
 COLUMNS = ("first", "compile", "step", "host", "eager")
@@ -36,21 +37,22 @@ def main() -> None:
     parser.add_argument("--hidden", type=int, default=64)
     parser.add_argument("--features", type=int, default=16)
     parser.add_argument("--batch-size", type=int, default=64)
-    parser.add_argument("--updates", type=int, default=30, help="of each network, after the first")
-    parser.add_argument("--processes", type=int, default=3, help="for each row of scans")
-    parser.add_argument("--limit", type=float, default=120.0, help="seconds for an unrolled network")
+    parser.add_argument("--updates", type=int, default=20, help="of each network, after the first")
+    parser.add_argument("--processes", type=int, default=1, help="for each row of scans")
+    parser.add_argument("--limit", type=float, default=45.0, help="seconds for an unrolled network")
     parser.add_argument("--output", type=Path, help="a JSON file of all figures")
     parser.add_argument("--child", choices=("scan", "unrolled"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
         print(json.dumps(measure(arguments, arguments.time_steps[0])))
         return
+    peak = matrix_peak("fp32")
     print(
         f"{arguments.layers} layers of {arguments.hidden}, batches of {arguments.batch_size}, {os.cpu_count()} cores,"
-        f" {platform.machine()}; first and compile in s, the others in ms"
+        f" {platform.machine()}, matrix product {peak / 1e9:.0f} GFLOP/s; first and compile in s, the others in ms"
     )
-    print(f"{'':10}{'time steps':>11}{''.join(f'{name:>9}' for name in COLUMNS)}{'to eager':>10}")
-    add_machine("XLA", None, ["torch", "torch_xla"], {})
+    print(f"{'':10}{'time steps':>11}{''.join(f'{name:>9}' for name in COLUMNS)}{'to eager':>10}{'of peak':>10}")
+    add_machine("XLA", None, ["torch", "torch_xla"], {"fp32": peak})
     results = []
     for kind in ("scan", "unrolled"):
         for time_steps in sorted(arguments.time_steps):
@@ -64,13 +66,28 @@ def main() -> None:
             repeats = found.pop("repeats")
             results.append({"kind": kind, "time_steps": time_steps, **found})
             figures = "".join(f"{found[name]:9.2f}" for name in COLUMNS)
-            print(f"{kind:10}{time_steps:11}{figures}{found['step'] / found['eager']:10.2f}", flush=True)
+            share = (
+                arguments.batch_size * training_flops(arguments, time_steps) / peak
+            )  # of a second of peak, an update
+            shares = {times: share / (found[times] / 1e3) for times in ("step", "eager")}
+            print(
+                f"{kind:10}{time_steps:11}{figures}{found['step'] / found['eager']:10.2f}{shares['step']:10.1%}",
+                flush=True,
+            )
             loops = {"LSTM, scan": ("ours", "step"), "LSTM, eager": ("eager", "eager")}
             for name, (role, times) in loops.items() if kind == "scan" else [("LSTM, unrolled", ("textbook", "step"))]:
                 rates = [1e3 * arguments.batch_size / each for each in repeats[times]]
-                add_row("xla-stocks", name, role, rates, "sequences/s", case=f"{time_steps} time steps")
+                case = f"{time_steps} time steps"
+                add_row("xla-stocks", name, role, rates, "sequences/s", case=case, of_peak=shares[times])
     if arguments.output:
         arguments.output.write_text(json.dumps(results, indent=1))
+
+
+def training_flops(arguments: argparse.Namespace, time_steps: int) -> float:
+    """Of the matrix products of a sequence; the backward pass has twice those of the forward pass."""
+    inputs = arguments.features + (arguments.layers - 1) * arguments.hidden  # of all layers
+    products = 4 * arguments.hidden * (inputs + arguments.layers * arguments.hidden)
+    return 3 * 2 * products * time_steps
 
 
 def in_a_process(kind: str, time_steps: int, limit: float | None) -> dict[str, Any] | None:

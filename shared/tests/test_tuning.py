@@ -319,6 +319,27 @@ def test_another_search_of_that_name_is_refused_in_one_line(tmp_path):
     assert len(search(tmp_path, trials=1, study="mine").trials) == 1
 
 
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        ("DELETE FROM study_directions", "cannot be used"),
+        ("UPDATE study_user_attributes SET value_json = '\"x\"'", "what cannot be read"),
+        ("UPDATE trials SET state = 'SLEEPING'", "cannot be used"),
+        ("UPDATE trial_values SET value = 'much' WHERE trial_id = 2", "trial 1 of study 'default' is damaged"),
+        ("UPDATE trial_params SET param_name = 'mood' WHERE trial_id = 1", "trial 0 of study 'default' is damaged"),
+        ("UPDATE trial_params SET distribution_json = '{}'", "cannot be used"),
+    ],
+)
+def test_a_study_whose_tables_are_damaged_is_refused_in_one_line(tmp_path, damage, message):
+    search(tmp_path, trials=2)
+    with contextlib.closing(sqlite3.connect(tmp_path / "flax-stocks" / "tuning" / "studies.db")) as database:
+        database.execute(damage)
+        database.commit()
+    with pytest.raises(InputError, match=message) as refused:
+        search(tmp_path, trials=3)
+    assert "\n" not in str(refused.value)
+
+
 def test_a_file_that_is_no_database_is_refused(tmp_path):
     (tmp_path / "x.db").write_text("not a database " * 100)
     with pytest.raises(InputError, match="not a database"):

@@ -1,9 +1,11 @@
 """Run directories, checkpoints, folders of pretrained models, and what Yahoo answers."""
 
+import contextlib
 import dataclasses
 import json
 import os
 import shutil
+import sqlite3
 import sys
 import tempfile
 from functools import lru_cache
@@ -15,6 +17,7 @@ import requests
 from requests.adapters import BaseAdapter
 
 from dl_shared import checkpoints
+from dl_shared.config import TrainConfig
 from dl_shared.data import yahoo
 from dl_shared.data.backbones import find_backbone
 from dl_shared.data.picture_backbones import (
@@ -29,7 +32,8 @@ from dl_shared.report import write_page
 from dl_shared.report.compare import write_comparison
 from dl_shared.runs import find_run, read_config, read_history, read_summary
 from dl_shared.tasks.stocks_outputs import load_outputs
-from fuzzing.damage import Files, by_bytes, by_values
+from dl_shared.tuning import Choice, Float, Int, Space, TuneOptions, tune
+from fuzzing.damage import ODD_VALUES, Files, by_bytes, by_values
 from fuzzing.formats import Format
 from fuzzing.packages import presets
 from fuzzing.source import Source
@@ -207,6 +211,48 @@ def _read_kept(path: Path, seed: str) -> Any:
         return None
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Searched(TrainConfig):
+    epochs: int = 1
+    batch_size: int = 8
+    rate: float = 0.1
+    layers: int = 1
+    cell: str = "lstm"
+
+
+def _bowl(config: _Searched, report: Any) -> float:
+    report(config.rate, step=0)
+    return abs(config.rate - 0.3) + config.layers
+
+
+def _search(folder: Path, trials: int) -> Any:
+    space: Space = {"rate": Float(0.01, 1.0, log=True), "layers": Int(1, 3), "cell": Choice(("lstm", "gru"))}
+    options = TuneOptions(trials=trials, runs_dir=folder / "runs", storage=f"sqlite:///{folder / 'studies.db'}")
+    return tune("flax-stocks", _Searched(), space, _bowl, direction="minimize", options=options).summary()
+
+
+def _study(folder: Path) -> None:
+    _search(folder, 3)
+    shutil.rmtree(folder / "runs")
+
+
+def _break_study(files: Files, source: Source) -> Files:
+    """By bytes, or by a cell of its tables."""
+    if source.rng.random() < 0.4:
+        return by_bytes(files, source.rng)
+    with contextlib.closing(sqlite3.connect(":memory:")) as database:
+        database.deserialize(files["studies.db"])
+        names = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        table = source.rng.choice([name for name in names if database.execute(f"SELECT 1 FROM {name}").fetchone()])  # noqa: S608
+        column = source.rng.choice([row[1] for row in database.execute(f"PRAGMA table_info({table})")])
+        rows = [row for (row,) in database.execute(f"SELECT rowid FROM {table}")]  # noqa: S608
+        odd: Any = source.rng.choice([None, 0, -1, 7, 2**62, 1e308, float("inf"), "", "x", b"\xff", *ODD_VALUES])
+        with contextlib.suppress(sqlite3.IntegrityError):
+            database.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", (odd, source.rng.choice(rows)))  # noqa: S608
+            database.commit()
+        return files | {"studies.db": database.serialize()}
+
+
 FORMATS = [
     Format(name="run", seeds={"finished": _run}, break_=_values, read=_read_run),
     Format(name="run-config", seeds={name: _config(name) for name in presets()}, break_=_values, read=_read_config),
@@ -239,5 +285,12 @@ FORMATS = [
         read=_read_kept,
         share=0.5,
         is_cache=True,
+    ),
+    Format(
+        name="study",
+        seeds={"searched": _study},
+        break_=_break_study,
+        read=lambda path, seed: _search(path.parent, 4),
+        share=0.01,
     ),
 ]

@@ -1,6 +1,5 @@
 """The console script from outside: what is answered, and what is refused in one line."""
 
-import json
 import shutil
 
 import pandas as pd
@@ -12,7 +11,7 @@ from accelerate_projects.stocks.config import Config
 from accelerate_projects.stocks.data import load_data
 from accelerate_projects.stocks.train import train
 from dl_shared.runs import read_summary
-from dl_shared.testing import help_without_frameworks, refused
+from dl_shared.testing import answered, help_without_frameworks, refused
 
 SMALL = ["--features", *OPTIONS["features"], "--lookback", 12, "--horizon", 3, "--hidden", 4, "--layers", 1,
          "--batch-size", 16, "--stride", 8, "--epochs", 1]  # fmt: skip
@@ -32,10 +31,6 @@ def news(tmp_path_factory):
 def finished(folder, news, tmp_path_factory):
     runs = tmp_path_factory.mktemp("runs")
     return train(small(folder, test_tickers=("S02",), headlines=str(news)), runs_dir=runs)
-
-
-def call(*arguments):
-    return main([str(argument) for argument in arguments])
 
 
 def test_help_and_refusals_import_no_framework():
@@ -119,8 +114,7 @@ def test_rows_of_headlines_that_are_broken_are_counted_and_left_out(tmp_path, fo
 def test_forecasts_of_a_company_trained_on_one_kept_apart_and_one_without_news(capsys, tmp_path, finished, folder):
     shutil.copy(folder / "S00.csv", tmp_path / "NEW.csv")
     for options in (["--ticker", "S00"], ["--ticker", "S02"], ["--data", tmp_path, "--ticker", "NEW"]):
-        assert call("forecast", "--run", finished, *options, "--json") == 0
-        rows = json.loads(capsys.readouterr().out)["rows"]
+        rows = answered(capsys, main, "forecast", "--run", finished, *options)["rows"]
         assert [row["days_ahead"] for row in rows] == [1, 2, 3]
         assert all(row["lower"] < row["price"] < row["upper"] for row in rows)
         assert all(row["actual"] is None for row in rows)
@@ -130,8 +124,7 @@ def test_forecasts_of_a_company_trained_on_one_kept_apart_and_one_without_news(c
 def test_a_forecast_of_days_that_have_come_since_is_that_of_the_test(capsys, finished, folder):
     close = pd.read_csv(folder / "S02.csv", index_col="Date")["Adj Close"]
     day = close.index[-10]
-    assert call("forecast", "--run", finished, "--ticker", "S02", "--as-of", day, "--json") == 0
-    rows = json.loads(capsys.readouterr().out)["rows"]
+    rows = answered(capsys, main, "forecast", "--run", finished, "--ticker", "S02", "--as-of", day)["rows"]
     assert [row["actual"] for row in rows] == pytest.approx(close.iloc[-9:-6].tolist())
     predictions = pd.read_parquet(finished / "predictions.parquet")
     same = predictions[predictions["date"] == day]
@@ -139,8 +132,7 @@ def test_a_forecast_of_days_that_have_come_since_is_that_of_the_test(capsys, fin
 
 
 def test_evaluate_gives_the_test_scores_back_and_refuses_companies_without_news(capsys, finished, folder):
-    assert call("evaluate", "--run", finished, "--data", folder, "--tickers", "S02", "--json") == 0
-    again = json.loads(capsys.readouterr().out)
+    again = answered(capsys, main, "evaluate", "--run", finished, "--data", folder, "--tickers", "S02")
     assert again["test"]["mae"] == pytest.approx(read_summary(finished)["metrics"]["test"]["mae"], rel=1e-5)
     assert "no AAPL" in refused(capsys, main, "evaluate", "--run", finished, "--data", "sample", "--tickers", "AAPL")
 

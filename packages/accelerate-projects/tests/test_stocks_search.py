@@ -1,6 +1,5 @@
 """What a comparison and a search say: what was planted is found, and nothing on a random walk."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ from accelerate_projects.stocks.compare import recipes
 from accelerate_projects.stocks.options import CompareOptions
 from accelerate_projects.stocks.sentiment import Classifier, label_signs
 from dl_shared.errors import InputError
-from dl_shared.testing import refused
+from dl_shared.testing import answered, refused
 from dl_shared.tuning import Choice
 
 # Nothing but headlines moves these prices, or nothing at all.
@@ -22,15 +21,10 @@ SMALL = ["--features", "returns", "news", "--lookback", 16, "--horizon", 3, "--h
 SAMPLE = ["--data", "sample", "--headlines", "sample", "--sample-signal", 0, "--tickers", "S00", "S01", "S02", *SMALL]
 
 
-def call(capsys, *arguments):
-    assert main([str(argument) for argument in (*arguments, "--json")]) == 0
-    return json.loads(capsys.readouterr().out)
-
-
 @pytest.mark.parametrize("planted", [0.5, 0.0])
 def test_headlines_are_worth_what_was_planted(capsys, tmp_path, planted):
     options = ["--sample-news", planted, "--seeds", 2, "--output", tmp_path]
-    whole, without = call(capsys, "compare", *SAMPLE, *options)["rows"]
+    whole, without = answered(capsys, main, "compare", *SAMPLE, *options)["rows"]
     assert without["recipe"] == "without headlines"
     assert len(whole["skills"]) == 2
     low, high = without["worth_ci"]
@@ -80,7 +74,7 @@ def narrow(monkeypatch):
 def test_a_search_of_a_random_walk_says_that_nothing_was_found_and_touches_the_test_days_once(capsys, tmp_path, narrow):
     folder = write_prices(tmp_path / "prices", signal=0.0)
     options = ["--data", folder, *SMALL, "--epochs", 2, "--runs-dir", tmp_path]
-    found = call(capsys, "tune", *options, "--trials", 3)
+    found = answered(capsys, main, "tune", *options, "--trials", 3)
     assert found["tried"] == 3
     assert found["deflated"]["tried"] == 6, "every epoch of every trial"
     assert found["deflated"]["skill"] == pytest.approx(found["best_value"], abs=1e-9)
@@ -90,7 +84,7 @@ def test_a_search_of_a_random_walk_says_that_nothing_was_found_and_touches_the_t
     page = Path(found["page"]).read_text()
     assert "nothing was found that the luck of the search would not explain" in page
     assert "The test days were touched once, after 3 configurations." in page
-    more = call(capsys, "tune", *options, "--trials", 4)
+    more = answered(capsys, main, "tune", *options, "--trials", 4)
     assert more["tried"] == 4
     assert more["test"] == found["test"]
     assert "The search has gone on since, to 4." in Path(more["page"]).read_text()

@@ -4,7 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from flax_projects.cifar10.augment import MEAN, STD, augment, cut_out, normalize, scale_down, shift
+from dl_shared.tasks.cifar10_config import MEAN, STD
+from flax_projects.cifar10.augment import augment, cut_out, normalize, scale_down, shift
 
 
 def numbered(n=1, side=4):

@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from dl_shared.data.image_sets import Split
+from dl_shared.tasks.cifar10_config import MEAN, STD
 from lightning_projects.cifar10.augment import cut_out, shift_and_mirror
 from lightning_projects.cifar10.config import Config
 from lightning_projects.cifar10.data import EvaluationLoader, TrainLoader
-from lightning_projects.cifar10.model import MEAN, STD, normalize
+from lightning_projects.cifar10.model import normalize
 
 CPU = torch.device("cpu")
 NO, YES = torch.tensor([False]), torch.tensor([True])

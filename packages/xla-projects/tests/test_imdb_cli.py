@@ -15,7 +15,7 @@ from transformers import BertConfig, BertModel
 from dl_shared.data.reviews import CLASSES
 from dl_shared.runs import read_summary
 from dl_shared.sample.reviews import make_reviews
-from dl_shared.testing import help_without_frameworks, refused, write_reviews
+from dl_shared.testing import answered, help_without_frameworks, refused, write_reviews
 from xla_projects.imdb import model
 from xla_projects.imdb.cli import main
 from xla_projects.imdb.config import PRESETS, Config
@@ -30,12 +30,6 @@ ONE_EPOCH = [
 def finished(few_reviews, tiny_bert, tmp_path_factory):
     config = Config(data=str(few_reviews), model=str(tiny_bert), **SMALL | {"learning_rate": 5e-3})
     return train(config, runs_dir=tmp_path_factory.mktemp("runs"))
-
-
-def answered(capsys, *arguments):
-    """The JSON object that the script answers."""
-    assert main([*(str(argument) for argument in arguments), "--json"]) == 0
-    return json.loads(capsys.readouterr().out)
 
 
 def test_help_imports_no_framework():
@@ -102,7 +96,7 @@ def test_a_review_of_markup_alone_and_one_of_100_000_letters_are_learned_from(ca
     texts, labels = reviews()
     file = write_reviews(tmp_path / "odd.csv", ["<br />", "dull " * 20000, *texts[2:]], labels)
     given = ["--data", file, "--model", tiny_bert, *ONE_EPOCH, "--runs-dir", tmp_path]
-    assert 0 <= answered(capsys, "train", *given)["test"]["f1"] <= 1
+    assert 0 <= answered(capsys, main, "train", *given)["test"]["f1"] <= 1
 
 
 def test_a_folder_that_is_no_model(capsys, tmp_path, few_reviews, tiny_bert):
@@ -138,7 +132,7 @@ def test_predict_gives_a_row_for_each_review_in_order(capsys, tmp_path, finished
     file.write_text("the cast was superb\n" + "and the plot was dull " * 5000)
     content = b"everyone found the music great\n\nthe plot was <br /> awful\n"
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
-    rows = answered(capsys, "predict", "--run", finished, "the plot was dull", "-", "--files", file)["rows"]
+    rows = answered(capsys, main, "predict", "--run", finished, "the plot was dull", "-", "--files", file)["rows"]
     names = [row["review"] for row in rows]
     assert names == ["the plot was dull", "everyone found the music great", "the plot was <br /> awful", str(file)]
     assert [row["unread"] > 0 for row in rows] == [False, False, False, True]
@@ -149,12 +143,12 @@ def test_predict_gives_a_row_for_each_review_in_order(capsys, tmp_path, finished
 
 def test_predict_says_on_the_host_what_the_device_said(capsys, finished):
     table = pq.read_table(finished / "predictions.parquet").to_pydict()
-    rows = answered(capsys, "predict", "--run", finished, *table["review"][:9])["rows"]
+    rows = answered(capsys, main, "predict", "--run", finished, *table["review"][:9])["rows"]
     assert [row["p(positive)"] for row in rows] == pytest.approx(table["p(positive)"][:9], abs=1e-5)
 
 
 def test_the_test_predictions_come_back_from_the_checkpoint(capsys, finished, few_reviews):
-    scores = answered(capsys, "evaluate", "--run", finished, "--data", few_reviews)
+    scores = answered(capsys, main, "evaluate", "--run", finished, "--data", few_reviews)
     assert scores["test"]["f1"] == read_summary(finished)["metrics"]["test"]["f1"]
     assert list((finished / "evaluations").iterdir())
 
@@ -189,7 +183,7 @@ def test_models_to_compare_that_have_one_name(capsys, tmp_path, few_reviews, tin
 @pytest.mark.slow
 def test_compare_trains_each_model(capsys, tmp_path, few_reviews, tiny_bert):
     given = ["--data", few_reviews, "--models", tiny_bert, "scratch", *ONE_EPOCH]
-    rows = answered(capsys, "compare", *given, "--output", tmp_path / "out", "--runs-dir", tmp_path)["rows"]
+    rows = answered(capsys, main, "compare", *given, "--output", tmp_path / "out", "--runs-dir", tmp_path)["rows"]
     assert [row["variant"] for row in rows] == ["tiny-bert", "scratch"]
     assert rows[0]["gain"] == 0
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"comparison.csv", "comparison.png", "index.html"}
@@ -197,7 +191,7 @@ def test_compare_trains_each_model(capsys, tmp_path, few_reviews, tiny_bert):
 
 def test_tune_tries_options_and_says_which_were_best(capsys, tmp_path, few_reviews, tiny_bert):
     given = ["--data", few_reviews, "--model", tiny_bert, "--trials", "1", "--runs-dir", tmp_path, *ONE_EPOCH]
-    found = answered(capsys, "tune", *given)
+    found = answered(capsys, main, "tune", *given)
     assert found["trials"] == {"complete": 1}
     assert 0.6 <= found["best"]["layer_decay"] <= 1.0
 

@@ -1,6 +1,5 @@
 """The console script from outside: forecasts, comparisons and searches, and what is refused in one line."""
 
-import json
 import shutil
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 from stocks_tools import small, write_prices
 
 from dl_shared.runs import read_summary
-from dl_shared.testing import help_without_frameworks, refused
+from dl_shared.testing import answered, help_without_frameworks, refused
 from dl_shared.tuning import Choice
 from xla_projects.stocks.cli import main
 from xla_projects.stocks.compare import recipes, same_ends
@@ -30,11 +29,6 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def finished(folder, tmp_path_factory):
     return train(small(folder, test_tickers=("S02",)), runs_dir=tmp_path_factory.mktemp("runs"))
-
-
-def call(capsys, *arguments):
-    assert main([str(argument) for argument in (*arguments, "--json")]) == 0
-    return json.loads(capsys.readouterr().out)
 
 
 def test_help_imports_no_framework():
@@ -67,7 +61,7 @@ def test_options_that_cannot_work_leave_one_line_and_no_report(capsys, tmp_path,
 def test_forecasts_of_a_company_trained_on_one_kept_apart_and_a_new_one(capsys, tmp_path, finished, folder):
     shutil.copy(folder / "S00.csv", tmp_path / "NEW.csv")
     for options in (["--ticker", "S00"], ["--ticker", "S02"], ["--data", tmp_path, "--ticker", "NEW"]):
-        rows = call(capsys, "forecast", "--run", finished, *options)["rows"]
+        rows = answered(capsys, main, "forecast", "--run", finished, *options)["rows"]
         assert [row["days_ahead"] for row in rows] == [1, 2, 3]
         assert all(row["lower"] < row["price"] < row["upper"] for row in rows)
         assert all(row["actual"] is None for row in rows)
@@ -78,7 +72,7 @@ def test_forecasts_of_a_company_trained_on_one_kept_apart_and_a_new_one(capsys, 
 def test_a_forecast_of_days_that_have_come_since_is_that_of_the_test(capsys, finished, folder):
     close = pd.read_csv(folder / "S02.csv", index_col="Date")["Adj Close"]
     day = close.index[-10]
-    rows = call(capsys, "forecast", "--run", finished, "--ticker", "S02", "--as-of", day)["rows"]
+    rows = answered(capsys, main, "forecast", "--run", finished, "--ticker", "S02", "--as-of", day)["rows"]
     assert [row["actual"] for row in rows] == pytest.approx(close.iloc[-9:-6].tolist())
     predictions = pd.read_parquet(finished / "predictions.parquet")
     same = predictions[predictions["date"] == day]
@@ -86,7 +80,7 @@ def test_a_forecast_of_days_that_have_come_since_is_that_of_the_test(capsys, fin
 
 
 def test_evaluate_gives_the_test_scores_back(capsys, finished, folder):
-    again = call(capsys, "evaluate", "--run", finished, "--data", folder, "--tickers", "S02")
+    again = answered(capsys, main, "evaluate", "--run", finished, "--data", folder, "--tickers", "S02")
     assert again["test"]["mae"] == pytest.approx(read_summary(finished)["metrics"]["test"]["mae"], rel=1e-5)
 
 
@@ -127,7 +121,7 @@ def test_other_windows_and_fewer_features_are_tested_on_the_same_days(folder):
 
 def test_windows_and_cells_beside_each_other_and_the_classical_methods(capsys, tmp_path, folder):
     asked = ["--lookbacks", 6, "--cells", "gru", "--seeds", 2, "--output", tmp_path]
-    rows = call(capsys, "compare", "--data", folder, *SMALL, *asked)["rows"]
+    rows = answered(capsys, main, "compare", "--data", folder, *SMALL, *asked)["rows"]
     named = {row["recipe"]: row for row in rows}
     assert list(named)[:3] == ["the recipe", "6 days", "GRU"]
     assert {"persistence", "arima", "drift"} <= named.keys()
@@ -145,11 +139,11 @@ def test_a_search_of_a_random_walk_says_that_nothing_was_found_and_touches_the_t
     monkeypatch.setattr("xla_projects.stocks.tune.SPACE", {"cell": Choice(("gru", "lstm"))})
     folder = write_prices(tmp_path / "prices", signal=0.0)
     options = ["--data", folder, *SMALL, "--epochs", 2, "--runs-dir", tmp_path]
-    found = call(capsys, "tune", *options, "--trials", 2)
+    found = answered(capsys, main, "tune", *options, "--trials", 2)
     assert (found["tried"], found["deflated"]["tried"]) == (2, 4), "every epoch of every trial"
     assert found["deflated"]["p_value"] > 0.05
     assert found["test"]["skill_ci"][0] < 0
-    more = call(capsys, "tune", *options, "--trials", 3)
+    more = answered(capsys, main, "tune", *options, "--trials", 3)
     assert more["test"] == found["test"]
     assert "The search has gone on since, to 3." in Path(more["page"]).read_text()
     assert len(list(tmp_path.glob("xla-stocks/2*"))) == 1

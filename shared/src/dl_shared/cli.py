@@ -202,13 +202,22 @@ def _print_figures(metrics: Mapping[str, Any], name: str) -> None:
         print(f"gap closed {100 * metrics['gap_closed']:.1f} %")
 
 
-def console_script(project: str, description: str, *verbs: Verb) -> Callable[[Sequence[str] | None], int]:
-    """The entry point of a console script: `main = console_script("flax-cifar10", "...", TrainVerb(...), ...)`."""
+def console_script(
+    project: str, description: str, *verbs: Verb, default: str | None = None
+) -> Callable[[Sequence[str] | None], int]:
+    """The entry point of a console script: `main = console_script("flax-cifar10", "...", TrainVerb(...), ...)`.
+
+    Args:
+        project: its name.
+        description: a line for `--help`.
+        verbs: in the order of `--help`.
+        default: the name of the verb whose options those without a verb are.
+    """
 
     def main(arguments: Sequence[str] | None = None) -> int:
         arguments = list(sys.argv[1:] if arguments is None else arguments)
         try:
-            verb, options = _parse(project, description, verbs, arguments)
+            verb, options = _parse(project, description, verbs, default, arguments)
             with _stdout_on_stderr() if options.json else contextlib.nullcontext():
                 result = verb.run(project, options)
             if options.json:
@@ -250,7 +259,11 @@ def _stdout_on_stderr() -> Iterator[None]:
         os.close(kept)
 
 
-def _parse(project: str, description: str, verbs: Sequence[Verb], arguments: Sequence[str]) -> tuple[Verb, Any]:
+def _parse(
+    project: str, description: str, verbs: Sequence[Verb], default: str | None, arguments: Sequence[str]
+) -> tuple[Verb, Any]:
+    if default and (not arguments or arguments[0].startswith("-")) and arguments[:1] not in (["-h"], ["--help"]):
+        arguments = [default, *arguments]
     chosen = next((verb for verb in verbs if arguments and arguments[0] == verb.name), None)
     parsers = {
         verb.name: Annotated[verb.parser(project, arguments), tyro.conf.subcommand(verb.name, description=verb.help)]
@@ -259,7 +272,8 @@ def _parse(project: str, description: str, verbs: Sequence[Verb], arguments: Seq
     try:
         if chosen is None:  # --help, or a mistake: let the parser of all verbs answer
             union: Any = tuple(parsers.values())
-            _tyro(project, description, _union(union), arguments)
+            usual = next((verb.options() for verb in verbs if verb.name == default), tyro.MISSING)
+            _tyro(project, description, _union(union), arguments, usual)
             raise InputError(f"give one of the verbs: {', '.join(parsers)}")
         options = _tyro(f"{project} {chosen.name}", chosen.help, parsers[chosen.name], arguments[1:])
         _check_numbers(options)
@@ -269,7 +283,7 @@ def _parse(project: str, description: str, verbs: Sequence[Verb], arguments: Seq
 
 
 def _check_numbers(options: Any) -> None:
-    """Refuse `nan` and `inf`, which no option of ours means; comparisons such as `rate <= 0` let `nan` pass."""
+    """Refuse `nan` and `inf`, which no option of ours means."""
     for field in dataclasses.fields(options):
         value = getattr(options, field.name)
         if dataclasses.is_dataclass(value):
@@ -289,12 +303,12 @@ def _union(types: tuple[Any, ...]) -> Any:
     return union
 
 
-def _tyro(prog: str, description: str, parser: Any, arguments: Sequence[str]) -> Any:
+def _tyro(prog: str, description: str, parser: Any, arguments: Sequence[str], default: Any = tyro.MISSING) -> Any:
     """Parse with tyro; its boxed error message becomes one line."""
     boxed = io.StringIO()
     try:
         with contextlib.redirect_stderr(boxed):
-            return tyro.cli(parser, prog=prog, description=description, args=arguments)
+            return tyro.cli(parser, prog=prog, description=description, args=arguments, default=default)
     except SystemExit as exit_:
         if not exit_.code:
             raise

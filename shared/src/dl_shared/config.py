@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, TypeVar
 
-from dl_shared.paths import user_path
+from dl_shared.paths import make_absolute
 from dl_shared.ranges import AT_LEAST_1, NOT_NEGATIVE, check
 
 Config = TypeVar("Config")
@@ -33,8 +33,8 @@ class TrainConfig:
     """Number format of the forward and backward pass."""
 
     def __post_init__(self) -> None:
-        if self.data not in ("sample", "hub"):  # absolute, so that a run can be resumed from another folder
-            object.__setattr__(self, "data", str(user_path(self.data).absolute()))
+        if self.data not in ("sample", "hub"):
+            make_absolute(self, "data")
         check(self, AT_LEAST_1, "epochs", "batch_size")
         check(self, NOT_NEGATIVE, "seed")
 

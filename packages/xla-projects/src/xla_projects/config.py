@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from dl_shared.config import TrainConfig
-from dl_shared.paths import user_path
+from dl_shared.paths import make_absolute
 from dl_shared.ranges import NOT_NEGATIVE, check
 
 
@@ -28,5 +28,4 @@ class XlaConfig(TrainConfig):
         if self.devices and self.batch_size % self.devices:
             raise ValueError(f"batch_size {self.batch_size} cannot be cut into {self.devices} equal parts")
         check(self, NOT_NEGATIVE, "checkpoint_seconds")
-        if self.compile_cache is not None:  # absolute, so that a run can be resumed from another folder
-            object.__setattr__(self, "compile_cache", str(user_path(self.compile_cache).absolute()))
+        make_absolute(self, "compile_cache")

@@ -169,9 +169,7 @@ def evaluate(run_path: Path, source: str, predict: Callable[[np.ndarray], np.nda
             "evaluate on data of the same classes"
         )
     metrics = score_test(data, predict(data.test.images))
-    described = {"source": data.source, "fingerprint": data.fingerprint, "rows": {"test": len(data.test)}}
-    save_evaluation(run_path, data=described, metrics=metrics)
-    return metrics
+    return save_evaluation(run_path, metrics, source=data.source, fingerprint=data.fingerprint, rows=len(data.test))
 
 
 def score_test(data: Data, test_probabilities: Float[np.ndarray, "test classes"]) -> dict[str, Any]:

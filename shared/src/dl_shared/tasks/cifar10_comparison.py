@@ -2,8 +2,6 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from dl_shared.progress import say
 from dl_shared.report import write_comparison
 from dl_shared.runs import read_summary
 from dl_shared.tasks.options import CompareLabelsOptions
+from dl_shared.tasks.variants import train_each
 
 FROM_SCRATCH = "none"
 """The `backbone` of a configuration that begins with random weights."""
@@ -56,33 +55,6 @@ def compare_labels(train: Callable[..., Path], config: Any, options: CompareLabe
             lines[line].append((share, row["accuracy"], tuple(row["accuracy_ci"])))
     write_comparison_folder(options.output, rows, runs, transfer.label_shares(lines, "test accuracy"))
     return rows
-
-
-def train_each(train: Callable[..., Path], variants: Mapping[str, Any], runs_dir: Path | None) -> dict[str, Path]:
-    """Train one after another, each in a process of its own: none begins with the memory or the caches of another.
-
-    Args:
-        train: as the function of a verb `train`, importable by name.
-        variants: configurations, by what they are called.
-        runs_dir: where the runs are kept.
-
-    Returns:
-        The run of each.
-
-    Raises:
-        InputError: if one of them cannot be trained.
-    """
-    runs = {}
-    for name, config in variants.items():
-        say(f"{name}:")
-        runs[name] = in_own_process(train, config, runs_dir=runs_dir)
-    return runs
-
-
-def in_own_process(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """What a function returns that is importable by name, called in a new process."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(function, *args, **kwargs).result()
 
 
 def compare_runs(runs: Mapping[str, Path], *, reference: str | None = None) -> list[Row]:

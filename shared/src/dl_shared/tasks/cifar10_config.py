@@ -1,10 +1,15 @@
-"""What projects that fine-tune a network on pictures let vary; imports nothing heavy, so that --help is instant."""
+"""What projects that fine-tune a network on pictures let vary, and what CIFAR-10 is.
+
+It imports nothing heavy, so that --help is instant.
+"""
 
 from dataclasses import dataclass
 
 from dl_shared.config import TrainConfig
 from dl_shared.ranges import BELOW_1, NOT_NEGATIVE, POSITIVE, SHARE, check
 
+MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
+"""Over the training images of CIFAR-10, of pixels in [0, 1]; red, green, blue."""
 AUGMENTATIONS = ("crop", "flip", "erase")
 NONE, EMBEDDED = "none", "embedded"
 

@@ -27,16 +27,23 @@ def side_by_side(
     return {"test": test, "baseline": baseline, "optimum": optimum, "gap_closed": closed}
 
 
-def save_evaluation(run_path: Path, *, data: Mapping[str, Any], metrics: Mapping[str, Any]) -> Path:
+def save_evaluation(
+    run_path: Path, metrics: dict[str, Any], *, source: str, fingerprint: str, rows: int
+) -> dict[str, Any]:
     """Write RUN/evaluations/<UTC time>.json and draw the run's page again.
 
     Args:
         run_path: the run directory.
-        data: `source`, `fingerprint` and `rows` of what was scored.
         metrics: as in summary.json.
+        source, fingerprint: of the data, as in summary.json.
+        rows: of its test part.
+
+    Returns:
+        The metrics.
     """
+    data = {"source": source, "fingerprint": fingerprint, "rows": {"test": rows}}
     moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     path = run_path / "evaluations" / f"{moment}.json"
-    write_json(path, {"data": dict(data), "metrics": dict(metrics)})
+    write_json(path, {"data": data, "metrics": metrics})
     write_page(run_path)
-    return path
+    return metrics

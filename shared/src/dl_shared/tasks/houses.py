@@ -169,9 +169,7 @@ def evaluate(run_path: Path, data: Data, test_prices: Float[np.ndarray, " test"]
     The baseline is fitted on the training part of those data.
     """
     _, metrics = _metrics(data, test_prices)
-    described = {"source": data.source, "fingerprint": data.fingerprint, "rows": {"test": len(data.test)}}
-    save_evaluation(run_path, data=described, metrics=metrics)
-    return metrics
+    return save_evaluation(run_path, metrics, source=data.source, fingerprint=data.fingerprint, rows=len(data.test))
 
 
 def _score(houses: Houses, predicted: np.ndarray) -> dict[str, Any]:

@@ -166,9 +166,7 @@ def evaluate(run_path: Path, data: Data, test_probabilities: Float[np.ndarray, "
     The baseline is fitted on the training part of those data.
     """
     _, metrics = _metrics(data, test_probabilities)
-    described = {"source": data.source, "fingerprint": data.fingerprint, "rows": {"test": len(data.test)}}
-    save_evaluation(run_path, data=described, metrics=metrics)
-    return metrics
+    return save_evaluation(run_path, metrics, source=data.source, fingerprint=data.fingerprint, rows=len(data.test))
 
 
 def _score(reviews: Reviews, probabilities: Float[np.ndarray, "reviews 2"]) -> dict[str, Any]:

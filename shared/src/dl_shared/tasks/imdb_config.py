@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from dl_shared.config import TrainConfig
-from dl_shared.paths import user_path
+from dl_shared.paths import make_absolute
 from dl_shared.ranges import BELOW_1, NOT_NEGATIVE, POSITIVE, SHARE, check
 
 EMBEDDED, SCRATCH = "embedded", "scratch"
@@ -51,8 +51,7 @@ class ReviewsConfig(TrainConfig):
             raise ValueError("model must be embedded, scratch, a name on the hub or a folder; it is empty")
         named = self.model in (EMBEDDED, SCRATCH)
         if not named and (self.model.startswith((".", "/", "~")) or Path(self.model).is_dir()):
-            # Absolute, so that a run can be resumed from another folder.
-            object.__setattr__(self, "model", str(user_path(self.model).absolute()))
+            make_absolute(self, "model")
         check(self, NOT_NEGATIVE, "layers", "frozen", "train_reviews", "weight_decay", "clip")
         check(self, BELOW_1, "warmup", "dropout", "attention_dropout")
         check(self, POSITIVE, "learning_rate")

@@ -235,13 +235,8 @@ def report(
 def evaluate(run_path: Path, sources: Sequences, predicted: Sequences, source: str) -> dict[str, Any]:
     """Score answers on other data; kept under RUN/evaluations/, and shown on the run's page."""
     metrics = _metrics(sources, predicted)
-    described = {
-        "source": source,
-        "fingerprint": fingerprint(sources.values, sources.lengths),
-        "rows": {"test": len(sources)},
-    }
-    save_evaluation(run_path, data=described, metrics=metrics)
-    return metrics
+    known = fingerprint(sources.values, sources.lengths)
+    return save_evaluation(run_path, metrics, source=source, fingerprint=known, rows=len(sources))
 
 
 def _metrics(sources: Sequences, predicted: Sequences) -> dict[str, Any]:

@@ -186,9 +186,9 @@ def evaluate(
     The baseline is fitted on the training text of those data. Encode the text with the vocabulary of the run.
     """
     _, metrics = _metrics(data, test_nats, samples)
-    described = {"source": data.source, "fingerprint": data.fingerprint, "rows": {"test": len(data.test_text)}}
-    save_evaluation(run_path, data=described, metrics=metrics)
-    return metrics
+    return save_evaluation(
+        run_path, metrics, source=data.source, fingerprint=data.fingerprint, rows=len(data.test_text)
+    )
 
 
 def baseline(data: Data) -> tuple[Float[np.ndarray, " test_characters"], dict[str, Any]]:

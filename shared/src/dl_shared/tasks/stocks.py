@@ -158,9 +158,7 @@ def evaluate(
         forecasts, quantiles, levels: as for `report`.
     """
     metrics, _ = _metrics(data, forecasts, quantiles, levels)
-    described = {"source": data.source, "fingerprint": data.fingerprint, "rows": {"test": len(data.test)}}
-    save_evaluation(run_path, data=described, metrics=metrics)
-    return metrics
+    return save_evaluation(run_path, metrics, source=data.source, fingerprint=data.fingerprint, rows=len(data.test))
 
 
 def _metrics(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from dl_shared.config import TrainConfig
-from dl_shared.paths import user_path
+from dl_shared.paths import make_absolute
 from dl_shared.ranges import AT_LEAST_1, BELOW_1, NOT_NEGATIVE, POSITIVE, check
 
 # Columns of dl_shared.data.indicators, by what they tell.
@@ -43,8 +43,7 @@ class StocksConfig(TrainConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.exogenous is not None:  # absolute, as the data, so that a run can be resumed from another folder
-            object.__setattr__(self, "exogenous", str(user_path(self.exogenous).absolute()))
+        make_absolute(self, "exogenous")
         check(self, AT_LEAST_1, "lookback", "horizon")
         check(self, NOT_NEGATIVE, "exogenous_lag_days", "sample_signal")
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from dl_shared.tasks import cifar10, cifar10_comparison
+from dl_shared.tasks import cifar10, variants
 from dl_shared.testing import answered, refused
 from dl_shared.testing.scripts import ImageScript
 
@@ -48,7 +48,7 @@ class FineTuningScript(ImageScript):
             return function(*args, **more)
 
         # Without what takes long: other processes, and the pictures of each run.
-        monkeypatch.setattr(cifar10_comparison, "in_own_process", in_this_process)
+        monkeypatch.setattr(variants, "in_own_process", in_this_process)
         monkeypatch.setattr(cifar10, "_save_pictures", lambda *_: None)
         monkeypatch.setattr(f"{self.package}.model.EMBEDDED", tiny)
         output, runs = tmp_path / "out", tmp_path / "runs"

@@ -38,6 +38,10 @@ SETTLED = (TrialState.COMPLETE, TrialState.PRUNED)
 HEARTBEAT_SECONDS, GRACE_SECONDS = 30, 120  # of workers on other machines
 UNSIGNED_SECONDS = 10.0  # a worker signs its trial within milliseconds; one that has not after this is dead
 SLOT, WORKER, SURPLUS, REASON = "slot", "worker", "surplus", "reason"
+_UNUSABLE = (  # a database of another kind, and what Optuna trips over where the tables of its own are damaged
+    *(sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.OptunaError, ImportError, RuntimeError),
+    *(ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError),
+)
 
 
 @dataclass(frozen=True)
@@ -98,13 +102,27 @@ def open_study(plan: Plan) -> optuna.Study:
                 found = study.user_attrs.get("made_for")
                 if found is None:
                     study.set_user_attr("made_for", wanted)
-        except (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.OptunaError, ImportError, RuntimeError) as error:
-            raise InputError(f"the storage {_public(plan.storage)} cannot be used: {_first_line(error)}") from None
-    if study.direction.name.lower() != plan.direction:
-        raise InputError(f"study {plan.study!r} is to {study.direction.name.lower()}; choose another --study name")
+                direction, trials = study.direction.name.lower(), study.get_trials(deepcopy=False)
+        except _UNUSABLE as error:
+            raise _unusable(plan, error) from None
+    if direction != plan.direction:
+        raise InputError(f"study {plan.study!r} is to {direction}; choose another --study name")
     if found is not None and found != wanted:
         raise InputError(f"study {plan.study!r} was made for {_difference(found, wanted)}; choose another --study name")
+    _check(trials, plan)
     return study
+
+
+def _check(trials: Sequence[FrozenTrial], plan: Plan) -> None:
+    """Refuse what no search has written.
+
+    Raises:
+        InputError: for the first trial that is damaged.
+    """
+    for trial in trials:
+        scores = [*(trial.values or ()), *trial.intermediate_values.values()]
+        if not set(trial.params) <= set(plan.space) or not all(isinstance(score, float | int) for score in scores):
+            raise InputError(f"trial {trial.number} of study {plan.study!r} is damaged; choose another --study name")
 
 
 def _connect(url: str) -> optuna.storages.RDBStorage:
@@ -134,6 +152,8 @@ def _described(plan: Plan) -> dict[str, Any]:
 
 def _difference(found: Any, wanted: Any) -> str:
     """The first thing in which two descriptions differ, in words."""
+    if not isinstance(found, dict) or not all(isinstance(part, dict) for part in found.values()):
+        return "what cannot be read"
     for part, name in (("space", "another search space"), ("options", "other options")):
         one, other = found.get(part, {}), wanted[part]
         changed = sorted(key for key in {*one, *other} if one.get(key) != other.get(key))
@@ -211,12 +231,15 @@ def _work(plan: Plan, study: optuna.Study, deadline: float) -> Iterator[FrozenTr
     ended: list[FrozenTrial] = []
     with _sign_of_life() as signature, _quiet():
         while not _is_over(plan, study, deadline):
-            study.optimize(
-                partial(_attempt, plan, signature),
-                n_trials=1,
-                catch=(_SurplusError,),
-                callbacks=[lambda _, trial: ended.append(trial)],
-            )
+            try:
+                study.optimize(
+                    partial(_attempt, plan, signature),
+                    n_trials=1,
+                    catch=(_SurplusError,),
+                    callbacks=[lambda _, trial: ended.append(trial)],
+                )
+            except (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+                raise _unusable(plan, error) from None
             yield ended.pop()
 
 
@@ -377,6 +400,10 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         optuna.logging.set_verbosity(before)
+
+
+def _unusable(plan: Plan, error: Exception) -> InputError:
+    return InputError(f"the storage {_public(plan.storage)} cannot be used: {_first_line(error)}")
 
 
 def _public(url: str) -> str:

@@ -14,6 +14,7 @@ from dl_shared.plots import comparison, transfer
 from dl_shared.tasks import cifar10_comparison
 from dl_shared.tasks.cifar10_comparison import Row, compare_runs, write_comparison_folder
 from dl_shared.tasks.options import CompareLabelsOptions, CompareOptions
+from dl_shared.tasks.variants import train_each
 
 MEBIBYTE = 2**20
 
@@ -65,4 +66,4 @@ def compare_labels(config: Config, options: CompareLabelsOptions) -> list[Row]:
 
 def _train_each(variants: Mapping[str, Config], options: CompareOptions) -> dict[str, Path]:
     refuse_several()
-    return cifar10_comparison.train_each(train, variants, options.runs_dir)
+    return train_each(train, variants, options.runs_dir)

@@ -13,6 +13,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader
 
 from accelerate_projects.batches import DrawSampler, epoch_loader
 from accelerate_projects.cifar10.augment import Pipeline
@@ -141,19 +142,8 @@ def run_loop(
             network, accelerator.device, multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True
         )
     pipeline = Pipeline(pretrained.preparation, config, accelerator.device)
-    loader = epoch_loader(
-        Pictures(data.train, accelerator.device),
-        config.batch_size,
-        seed=config.seed,
-        accumulate=config.accumulate,
-        passes=passes,
-        sampler=DrawSampler,
-    )
+    loader = make_loader(config, data.train, accelerator.device, passes)
     steps_per_epoch = len(loader) // config.accumulate
-    if steps_per_epoch == 0:
-        raise InputError(
-            f"{len(data.train) * passes} pictures make no batch of {config.batch_size}; lower --batch-size"
-        )
     optimizer = make_optimizer(network, config, layer_decay)
     updates = config.epochs * steps_per_epoch
     scheduler = LambdaLR(optimizer, lambda step: warmup_linear(step, updates, config.warmup))
@@ -197,6 +187,25 @@ def run_loop(
                 watch(epoch + 1, validation)
     keeper.record_cost()
     run.update("cost", training_memory_bytes=memory.bytes)
+
+
+def make_loader(config: SgdConfig, train: Split, device: torch.device, passes: int) -> DataLoader:
+    """Micro-batches of an epoch, with the draws of their augmentation.
+
+    Raises:
+        InputError: if there are fewer pictures than a batch.
+    """
+    loader = epoch_loader(
+        Pictures(train, device),
+        config.batch_size,
+        seed=config.seed,
+        accumulate=config.accumulate,
+        passes=passes,
+        sampler=DrawSampler,
+    )
+    if len(loader) < config.accumulate:
+        raise InputError(f"{len(train) * passes} pictures make no batch of {config.batch_size}; lower --batch-size")
+    return loader
 
 
 def make_optimizer(network: Network, config: SgdConfig, layer_decay: float) -> torch.optim.Optimizer:

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from accelerate_projects.config import AccelerateConfig
 from dl_shared.config import Device
-from dl_shared.paths import user_path
+from dl_shared.paths import make_absolute
 from dl_shared.ranges import AT_LEAST_1, NOT_NEGATIVE, check
 
 # Those of features.py, which is not imported so that --help is instant; a test compares the two.
@@ -92,7 +92,7 @@ class CompareConfig:
 
     def __post_init__(self) -> None:
         if self.data not in ("sample", "hub"):
-            object.__setattr__(self, "data", str(user_path(self.data).absolute()))
+            make_absolute(self, "data")
         for name, known in (("models", MODELS), ("feature_sets", tuple(FEATURE_SETS))):
             given = getattr(self, name)
             if not given or len(set(given)) < len(given) or not set(given) <= set(known):

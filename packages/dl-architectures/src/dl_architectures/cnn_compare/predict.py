@@ -30,9 +30,8 @@ def evaluate(options: EvaluateGrid) -> dict[str, Any]:
         )
     network, normalise, _ = load_network(run / cell.folder, cell, find_device(config.device))
     metrics = cifar10.score_test(data, predict_probabilities(network, normalise, data.test.images, config.precision))
-    described = {"source": f"{cell}; {data.source}", "fingerprint": data.fingerprint, "rows": {"test": len(data.test)}}
-    save_evaluation(run, data=described, metrics=metrics)
-    return metrics
+    source = f"{cell}; {data.source}"
+    return save_evaluation(run, metrics, source=source, fingerprint=data.fingerprint, rows=len(data.test))
 
 
 def predict(options: PredictOptions) -> list[dict[str, Any]]:

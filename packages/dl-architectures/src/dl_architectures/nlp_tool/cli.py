@@ -1,7 +1,6 @@
 """The console script `dl-nlp-tool`: verbs and their options, nothing else."""
 
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +17,7 @@ class ToolVerb(Verb):
     def show(self, result: Any) -> None: ...
 
 
-_verbs = console_script(
+main = console_script(
     "dl-nlp-tool",
     "Seven language tasks, with embedded models or those of the Hugging Face hub. With no verb: open the page.",
     ToolVerb(name="open", help="Open the page.", function=f"{PACKAGE}.terminal:open_page", options=OpenOptions),
@@ -29,16 +28,8 @@ _verbs = console_script(
         function=f"{PACKAGE}.terminal:models",
         options=ModelsOptions,
     ),
+    default="open",
 )
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The entry point; options without a verb are those of `open`."""
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
-    asks_for_help = arguments and arguments[0] in ("-h", "--help")
-    if not asks_for_help and (not arguments or arguments[0].startswith("-")):
-        arguments = ["open", *arguments]
-    return _verbs(arguments)
 
 
 if __name__ == "__main__":

@@ -7,9 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, UInt8
 
-# Over the training images of CIFAR-10, of pixels in [0, 1]; red, green, blue.
-MEAN = (0.4914, 0.4822, 0.4465)
-STD = (0.2470, 0.2435, 0.2616)
+from dl_shared.tasks.cifar10_config import MEAN, STD
 
 Bytes = UInt8[Array, "batch height width channels"]
 

@@ -14,12 +14,9 @@ import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
+from dl_shared.tasks.cifar10_config import MEAN, STD
 from lightning_projects.cifar10.config import Config
 from lightning_projects.processes import MeanOverProcesses, count_processes
-
-# Over the training images of CIFAR-10, of pixels in [0, 1]; red, green, blue.
-MEAN = (0.4914, 0.4822, 0.4465)
-STD = (0.2470, 0.2435, 0.2616)
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": F.relu, "gelu": F.gelu}
 LOGIT_SCALE = 1 / 9

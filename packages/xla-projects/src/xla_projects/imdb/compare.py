@@ -4,8 +4,8 @@ import dataclasses
 from pathlib import Path
 
 from dl_shared.errors import InputError
-from dl_shared.tasks.cifar10_comparison import train_each
 from dl_shared.tasks.imdb_comparison import Row, compare_runs
+from dl_shared.tasks.variants import train_each
 from xla_projects.imdb.config import Config
 from xla_projects.imdb.options import CompareOptions
 from xla_projects.imdb.train import train

@@ -23,7 +23,7 @@ class Config(ReviewsConfig, XlaConfig):
     frozen: int = 4
     """Parts of the model that do not learn: 1 for the embeddings, 2 for the lowest layer too, and so on."""
     train_reviews: int = 2000
-    """Number of training reviews to learn from; 0 takes all."""
+    """Learn from so many of the training reviews; 0 takes all."""
     max_length: int = 192
     """Tokens of a review that the model sees, special ones included."""
     batches: Literal["packed", "lengths"] = "packed"

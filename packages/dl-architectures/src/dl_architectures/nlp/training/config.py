@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from dl_shared.config import TrainConfig
-from dl_shared.paths import user_path
+from dl_shared.paths import make_absolute
 from dl_shared.ranges import AT_LEAST_1, NOT_NEGATIVE, POSITIVE, check
 
 
@@ -31,8 +31,7 @@ class NetworkConfig(TrainConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.output:
-            object.__setattr__(self, "output", str(user_path(self.output).absolute()))
+        make_absolute(self, "output")
         check(self, AT_LEAST_1, "log_steps", "checkpoint_steps")
         check(self, POSITIVE, "learning_rate", "clip_norm")
         check(self, NOT_NEGATIVE, "warmup_steps", "weight_decay")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from dl_shared.paths import user_path
+from dl_shared.paths import make_absolute
 from dl_shared.ranges import AT_LEAST_1, NOT_NEGATIVE, POSITIVE, check
 
 MODULE = "dl_architectures.nlp.training.sentiment"
@@ -30,10 +30,9 @@ class Config:
     """Inverse strengths of the penalty on large weights; the one with the least validation loss is taken."""
 
     def __post_init__(self) -> None:
-        if self.data not in ("sample", "hub"):  # absolute, so that a run can be resumed from another folder
-            object.__setattr__(self, "data", str(user_path(self.data).absolute()))
-        if self.output:
-            object.__setattr__(self, "output", str(user_path(self.output).absolute()))
+        make_absolute(self, "output")
+        if self.data not in ("sample", "hub"):
+            make_absolute(self, "data")
         check(self, NOT_NEGATIVE, "seed")
         check(self, AT_LEAST_1, "order")
         if not 8 <= self.bits <= 24:
