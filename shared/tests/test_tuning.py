@@ -326,7 +326,7 @@ def test_another_search_of_that_name_is_refused_in_one_line(tmp_path):
         ("UPDATE study_user_attributes SET value_json = '\"x\"'", "what cannot be read"),
         ("UPDATE trials SET state = 'SLEEPING'", "cannot be used"),
         ("UPDATE trial_values SET value = 'much' WHERE trial_id = 2", "trial 1 of study 'default' is damaged"),
-        ("UPDATE trial_params SET param_name = 'mood' WHERE trial_id = 1", "trial 0 of study 'default' is damaged"),
+        ("UPDATE trial_params SET param_name = 'mood' WHERE param_id = 1", "trial 0 of study 'default' is damaged"),
         ("UPDATE trial_params SET distribution_json = '{}'", "cannot be used"),
     ],
 )

@@ -43,7 +43,7 @@ def test_options_that_cannot_work(name):
         ({"data": "hub"}, "--data must name"),
         ({"image_size": 0}, "no backbone to ask"),
         ({"depths": (2, 2)}, "same length"),
-        ({"embedding_size": 0}, "positive"),
+        ({"embedding_size": 0}, "embedding_size must be at least 1"),
         ({"image_size": 32, "hidden_sizes": (8,) * 5, "depths": (1,) * 5}, "too small for 5 stages"),
     ],
 )

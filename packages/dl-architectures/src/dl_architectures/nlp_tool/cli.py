@@ -33,4 +33,4 @@ main = console_script(
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(None))
