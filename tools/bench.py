@@ -40,12 +40,14 @@ class Benchmark:
         script: its name.
         project: what it measures.
         quick: options with which it takes seconds, and its figures mean little.
+        options: those of a full run, which leave out what the table does not show, and take minutes.
     """
 
     package: str
     script: str
     project: str
     quick: str
+    options: str = ""
 
 
 BENCHMARKS = (
@@ -55,21 +57,46 @@ BENCHMARKS = (
         "dl_cnn_compare",
         "dl-cnn-compare",
         "--architectures lenet alexnet --batch-size 32 --steps 2 --turns 1",
+        "--steps 2",
     ),
-    Benchmark("architectures", "dl_nlp_tool", "dl-nlp-tool", "--answers 5 --requests 14"),
+    Benchmark("architectures", "dl_nlp_tool", "dl-nlp-tool", "--answers 5 --requests 14", "--answers 20 --requests 14"),
     Benchmark("architectures", "cifar10_torch", "flax-cifar10", "--steps 1 --turns 2 --batch-size 64"),
-    Benchmark("flax", "flax_cifar10", "flax-cifar10", "--steps 1 --turns 2 --batch-size 64"),
-    Benchmark("flax", "flax_shakespeare", "flax-shakespeare", "--steps 1 --turns 2 --width 256"),
+    Benchmark("flax", "flax_cifar10", "flax-cifar10", "--steps 1 --turns 2 --batch-size 64", "--turns 2"),
+    Benchmark("flax", "flax_shakespeare", "flax-shakespeare", "--steps 1 --turns 2 --width 256", "--steps 3 --turns 2"),
     Benchmark("flax", "flax_stocks", "flax-stocks", "--steps 2 --turns 2"),
-    Benchmark("lightning", "lightning_cifar10", "lightning-cifar10", "--steps 3 --turns 1 --batch-size 64"),
-    Benchmark("lightning", "lightning_imdb", "lightning-imdb", "--reviews 256 --max-length 64 --steps 2 --turns 2"),
+    Benchmark(
+        "lightning", "lightning_cifar10", "lightning-cifar10", "--steps 3 --turns 1 --batch-size 64", "--turns 3"
+    ),
+    Benchmark(
+        "lightning",
+        "lightning_imdb",
+        "lightning-imdb",
+        "--reviews 256 --max-length 64 --steps 2 --turns 2",
+        "--steps 4",
+    ),
     Benchmark("lightning", "lightning_stocks", "lightning-stocks", "--steps 30 --turns 1"),
-    Benchmark("accelerate", "accelerate_houses", "accelerate-houses", "--passes 30 --turns 2 --trials 0"),
-    Benchmark("accelerate", "accelerate_stocks", "accelerate-stocks", "--steps 30 --turns 1 --trials 0"),
-    Benchmark("accelerate", "accelerate_cifar10", "accelerate-cifar10", "--steps 3 --turns 1 --batch-size 64"),
-    Benchmark("xla", "xla_recurrent", "xla-stocks", "--time-steps 16 --updates 5 --processes 1"),
-    Benchmark("xla", "xla_cifar10", "xla-cifar10", "--steps 3 --batch-size 32"),
-    Benchmark("xla", "xla_imdb", "xla-imdb", "--reviews 200 --max-length 64 --row-length 128 --steps 2 --turns 1"),
+    Benchmark(
+        "accelerate",
+        "accelerate_houses",
+        "accelerate-houses",
+        "--passes 30 --turns 2 --trials 0",
+        "--passes 30 300 --trials 0",
+    ),
+    Benchmark("accelerate", "accelerate_stocks", "accelerate-stocks", "--steps 30 --turns 1 --trials 0", "--trials 0"),
+    Benchmark(
+        "accelerate", "accelerate_cifar10", "accelerate-cifar10", "--steps 3 --turns 1 --batch-size 64", "--turns 3"
+    ),
+    Benchmark(
+        "xla", "xla_recurrent", "xla-stocks", "--time-steps 16 --updates 5 --processes 1", "--time-steps 16 64 256"
+    ),
+    Benchmark("xla", "xla_cifar10", "xla-cifar10", "--steps 3 --batch-size 32", "--steps 5"),
+    Benchmark(
+        "xla",
+        "xla_imdb",
+        "xla-imdb",
+        "--reviews 200 --max-length 64 --row-length 128 --steps 2 --turns 1",
+        "--turns 1",
+    ),
 )
 APART = """Not in the table, because they time no loop (`python benchmarks/NAME.py`): text_and_tables and sample_images
 tell what baselines, a small network and the optimum reach on sample data, data_loading PATH what reading images takes,
@@ -197,7 +224,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    jobs = [Job(benchmark, benchmark.quick.split() if options.quick else []) for benchmark in chosen]
+    jobs = [Job(found, (found.quick if options.quick else found.options).split()) for found in chosen]
     folder = options.folder.absolute()
     console = Console()
     if not console.is_terminal:

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from dl_shared.data import token_cache
 from dl_shared.data.token_cache import cached_tokens
 from dl_shared.data.tokens import Tokens, kept_positions, length_batches, pad, padding_share, sorted_batches, truncate
 from dl_shared.files import cache_dir
@@ -82,7 +81,7 @@ def stored():
 
 
 def read(tokenize, key="letters"):
-    tokens = cached_tokens(TEXT_LIST, tokenize, key, vocab_size=26)
+    tokens = cached_tokens(TEXT_LIST, tokenize, key)
     assert [tokens[i].tolist() for i in range(3)] == [[0, 1, 2], [], [25, 25]]
 
 
@@ -95,28 +94,38 @@ def test_texts_are_tokenised_once():
     assert tokenize.calls == 2
 
 
+IDS, OTHER_IDS = (np.array([0, 1, 2, 25, last], np.int32).tobytes() for last in (25, 24))
+OFFSETS, FAR = (np.array([0, 3, 3, last], np.int32).tobytes() for last in (5, 2**30))
+
+
 @pytest.mark.parametrize(
-    "damage", ["cut short", "emptied", "of other texts", "with ids that do not exist", "with offsets far outside"]
+    "damage",
+    [
+        lambda raw: raw[:-200],
+        lambda raw: b"",
+        lambda raw: raw.replace(IDS, OTHER_IDS),
+        lambda raw: raw.replace(OFFSETS, FAR),
+    ],
+    ids=["cut short", "emptied", "another id", "offsets far outside"],
 )
-def test_a_damaged_cache_is_made_again(damage, monkeypatch):
+def test_a_damaged_cache_is_made_again(damage, request):
     tokenize = Counting()
-    read(tokenize, damage)
-    path = stored()
-    if damage == "cut short":
-        path.write_bytes(path.read_bytes()[:-200])
-    elif damage == "emptied":
-        path.write_bytes(b"")
-    elif damage == "with offsets far outside":
-        offsets = np.array([0, 3, 3, 5], np.int32).tobytes()
-        assert offsets in path.read_bytes()
-        far = np.array([0, 3, 3, 2**30], np.int32).tobytes()
-        path.write_bytes(path.read_bytes().replace(offsets, far))
-    else:
-        ids = [[[1]], [[1], [2], [77]]][damage.startswith("with")]
-        token_cache._write(path, [""] * len(ids), lambda texts: ids)
-    read(tokenize, damage)
+    read(tokenize, request.node.name)
+    raw = stored().read_bytes()
+    assert damage(raw) != raw
+    stored().write_bytes(damage(raw))
+    read(tokenize, request.node.name)
+    assert tokenize.calls == 2
+
+
+def test_a_cache_whose_writer_was_killed_before_it_had_finished_is_made_again():
+    tokenize = Counting()
+    read(tokenize, "killed")
+    stored().with_suffix(".crc32").unlink()
+    read(tokenize, "killed")
+    read(tokenize, "killed")
     assert tokenize.calls == 2
 
 
 def test_no_texts_at_all():
-    assert len(cached_tokens([], Counting(), "none", vocab_size=26)) == 0
+    assert len(cached_tokens([], Counting(), "none")) == 0

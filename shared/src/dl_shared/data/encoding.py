@@ -30,7 +30,7 @@ def encode(
 
     if keep:
         key = fingerprint([backend.to_str()])
-        tokens = cached_tokens(texts, tokenize, key, vocab_size=len(tokenizer))
+        tokens = cached_tokens(texts, tokenize, key)
     else:
         tokens = Tokens.of(tokenize(list(texts)))
     before, after = special_tokens(tokenizer)
