@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -10,13 +11,13 @@ import PIL.Image
 import pytest
 
 from dl_shared.config import TrainConfig
-from dl_shared.errors import InputError
+from dl_shared.errors import InputError, LostWorkerError
 from dl_shared.files import atomic_path, fingerprint, read_json, write_json
 from dl_shared.plots.style import figure
 from dl_shared.processes import Follower, start_together
 from dl_shared.progress import progress, say
 from dl_shared.report import write_page
-from dl_shared.runs import Run, find_run, read_config, read_history, read_summary
+from dl_shared.runs import Run, find_run, ignore_sigterm, read_config, read_history, read_summary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +90,27 @@ def test_a_failed_run_says_why_and_can_be_resumed(tmp_path):
         assert again.resumed
     assert read_summary(run.path)["status"] == "finished"
     assert read_summary(run.path)["error"] is None
+
+
+def test_a_run_that_is_ending_for_a_lost_process_is_not_ended_by_the_launcher_before_it_has_said_so(tmp_path):
+    received = []
+    previous = signal.signal(signal.SIGTERM, lambda number, frame: received.append(number))
+    try:
+        with pytest.raises(LostWorkerError) as caught:
+            lose_a_process(tmp_path)
+        signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+    run = find_run("last", tmp_path, "toy")
+    assert not received
+    assert read_summary(run)["status"] == "failed"
+    assert caught.value.__notes__ == [f"resume with: toy train --resume {run}"]
+
+
+def lose_a_process(runs):
+    with start(runs) as run, run.stopping_gracefully():
+        ignore_sigterm()
+        raise LostWorkerError
 
 
 def test_what_a_killed_process_was_writing_is_gone_once_the_run_is_resumed(tmp_path):

@@ -1,13 +1,12 @@
 """Several processes that train as one run: the first keeps the run directory, the others follow it."""
 
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
 from dl_shared.errors import InputError
 from dl_shared.progress import silence
-from dl_shared.runs import Run, in_main_thread, read_summary
+from dl_shared.runs import Run, read_summary
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,8 +64,7 @@ class Follower(Run):
 
     def __exit__(self, kind, error, traceback) -> None:
         self._silence.__exit__(None, None, None)
-        if in_main_thread():
-            signal.signal(signal.SIGTERM, self._previous_sigterm)
+        self._put_sigterm_back()
 
     def log(self, *, step: int, epoch: float | int, split: str, **values: SupportsFloat) -> None: ...
 

@@ -255,8 +255,7 @@ class Run:
         return self
 
     def __exit__(self, kind, error, traceback) -> None:
-        if in_main_thread():
-            signal.signal(signal.SIGTERM, self._previous_sigterm)
+        self._put_sigterm_back()
         try:
             if isinstance(error, InputError) and self._is_empty():
                 shutil.rmtree(self.path)  # nothing was computed: a wrong option leaves no litter
@@ -270,6 +269,10 @@ class Run:
             # The disk is full, perhaps. The error already on its way tells more, and "running" can be resumed too.
         finally:
             os.close(self._lock)
+
+    def _put_sigterm_back(self) -> None:
+        if in_main_thread() and signal.getsignal(signal.SIGTERM) is not signal.SIG_IGN:  # by `ignore_sigterm`
+            signal.signal(signal.SIGTERM, self._previous_sigterm)
 
     def _record_end(self, error: BaseException | None) -> None:
         status: Status = "finished"
@@ -319,7 +322,8 @@ class Run:
             yield
         finally:
             for number, handler in previous.items():
-                signal.signal(number, handler)
+                if signal.getsignal(number) is request:
+                    signal.signal(number, handler)
 
     def interrupt(self) -> None:
         """End the run as interrupted; call it once the checkpoint is on disk.
@@ -412,6 +416,15 @@ def _lock(path: Path) -> int:
 
 def in_main_thread() -> bool:
     return threading.current_thread() is threading.main_thread()
+
+
+def ignore_sigterm() -> None:
+    """From now on SIGTERM does nothing here: this process is ending anyway, and has still to say why.
+
+    Where a process dies, its launcher ends the others by SIGTERM, soon after they have noticed.
+    """
+    if in_main_thread():
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def _raise_interrupt(signum, frame) -> None:

@@ -56,7 +56,7 @@ class Keeper(keeper.Keeper):
     @contextmanager
     def working(self) -> Iterator[None]:
         """Around the loop: the progress bar, the clock, Ctrl-C, and processes that die."""
-        with explaining_lost_worker(self.accelerator), super().working():
+        with super().working(), explaining_lost_worker(self.accelerator):
             yield
 
     def remaining(self, loader: DataLoader) -> Iterator[Any]:

@@ -12,7 +12,7 @@ from accelerate.utils import DataLoaderConfiguration, KwargsHandler, broadcast_o
 from accelerate_projects.config import AccelerateConfig
 from dl_shared.errors import InputError, LostWorkerError
 from dl_shared.processes import start_together
-from dl_shared.runs import Run
+from dl_shared.runs import Run, ignore_sigterm
 
 # What gloo, NCCL and the store through which processes meet say when a process is gone.
 LOST = ("Connection closed by peer", "Connection reset by peer", "NCCL", "Broken pipe", "Socket Timeout")
@@ -95,4 +95,5 @@ def explaining_lost_worker(accelerator: Accelerator) -> Iterator[None]:
     except RuntimeError as error:
         if accelerator.num_processes == 1 or not any(sign in str(error) for sign in LOST):
             raise
+        ignore_sigterm()  # of the launcher, which ends all processes now
         raise LostWorkerError("another process was lost; start again to go on from the last checkpoint") from error
