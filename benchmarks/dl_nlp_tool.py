@@ -6,11 +6,14 @@
 `median` and `95 of 100` are of a warm tool, over questions that differ; `piece` is the time to the first piece of a
 text, or to the first preview of a picture, if it has one. `anew` is the textbook way of a script, or of a page without
 a cache: the libraries' own classes, loaded for each question (the libraries are imported already). `pipeline` is that
-of transformers or diffusers, loaded once. All of them read the same weights and write the same number of tokens. `of
-peak` is the share of a large matrix product's speed that the median makes use of, which is little, as small networks
-wait for Python and for memory; what a thread of its own computes, as that of a picture does, is not counted. Memory is
-that of a new process, over `--requests` questions of all tasks in turn, short ones where a task writes or draws; the
-slope is that of a straight line through the second half. A task without a model is left out.
+of transformers or diffusers, loaded once. All of them read the same weights and write the same number of tokens. Each
+task has a process of its own, in which the tool comes first: a picture is drawn in a thread of its own, and where the
+thread that asks has computed before, as it does in a pipeline, GNU's OpenMP holds threads for both, more than there are
+cores, and lets those that wait sleep, which small operations pay for. `of peak` is the share of a large matrix
+product's speed that the median makes use of, which is little, as small networks wait for Python and for memory; what a
+thread of its own computes, as that of a picture does, is not counted. Memory is that of a new process, over
+`--requests` questions of all tasks in turn, short ones where a task writes or draws; the slope is that of a straight
+line through the second half. A task without a model is left out.
 """
 
 import argparse
@@ -22,7 +25,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 from rows import add_machine, add_row
 
@@ -198,18 +201,33 @@ def slope(values: list[float]) -> float:
     return statistics.linear_regression(range(len(values)), values).slope
 
 
-def rows(tool: LocalTool, chosen: dict[names.Task, Model], most: int, peak: float) -> Iterator[str]:
-    """The table, a line for each task; `peak` is that of the machine, in operations per second."""
+class Measured(NamedTuple):
+    """Seconds of one task, and the operations of one of its answers."""
+
+    pieces: list[float]
+    whole: list[float]
+    others: dict[str, list[float]]
+    operations: int
+
+
+def measure(task: names.Task, model: Model, count: int) -> Measured:
+    """In a process in which nothing has been computed; the tool first."""
     from dl_architectures.nlp.catalogue import FOLDERS
 
+    tool = make_tool(model.id)
+    pieces, whole = warm(tool, task, model.id, count)
+    folder = Path(model.id) if model.source == "folder" else FOLDERS.get(model.id)
+    return Measured(pieces, whole, beside(task, folder, min(TEXTBOOK, count)), operations(tool, task, model.id))
+
+
+def rows(chosen: dict[names.Task, Model], most: int, peak: float) -> Iterator[str]:
+    """The table, a line for each task; `peak` is that of the machine, in operations per second."""
     heads = f"{'first':>10}{'piece':>10}{'median':>10}{'95 of 100':>11}{'anew':>10}{'pipeline':>10}{'of peak':>9}"
     yield f"{'':12}{heads}  milliseconds"
     for task, model in chosen.items():
         cold = in_new_process(first_answer, task, model.id)
         count = max(2, most // 10) if task in ("generate", "chat", "image") else most
-        pieces, whole = warm(tool, task, model.id, count)
-        folder = Path(model.id) if model.source == "folder" else FOLDERS.get(model.id)
-        others = beside(task, folder, min(TEXTBOOK, count))
+        pieces, whole, others, flops = in_new_process(measure, task, model, count)
         anew, pipeline = (statistics.median(others[way]) if others else None for way in ("anew", "pipeline"))
         times = (cold, statistics.median(pieces) or None, statistics.median(whole),
                  statistics.quantiles(whole, n=20, method="inclusive")[-1], anew, pipeline)  # fmt: skip
@@ -217,7 +235,7 @@ def rows(tool: LocalTool, chosen: dict[names.Task, Model], most: int, peak: floa
             f"{'-' if seconds is None else f'{1000 * seconds:,.1f}':>{width}}"
             for seconds, width in zip(times, (10, 10, 10, 11, 10, 10), strict=True)
         )
-        share = operations(tool, task, model.id) / statistics.median(whole) / peak or None
+        share = flops / statistics.median(whole) / peak or None
         cells += f"{'-' if share is None else f'{share:.1%}':>9}"
         yield f"{task:12}{cells}  {count} answers, {model.title}"
         kinds = {"ours, warm": "ours", "anew": "textbook", "pipeline": "other"}
@@ -254,7 +272,7 @@ def main() -> None:
 
     peak = matrix_peak("fp32")
     add_machine("cpu", arguments.threads, ["torch", "transformers"], {"fp32": peak})
-    for line in rows(tool, chosen, arguments.answers, peak):
+    for line in rows(chosen, arguments.answers, peak):
         print(line, flush=True)
     held = in_new_process(memory, {task: model.id for task, model in chosen.items()}, arguments.requests)
     half = len(held) // 2
