@@ -104,14 +104,15 @@ def test_hub_without_network_names_the_other_choices():
         download_reviews()
 
 
-def test_a_hub_out_of_reach_is_one_line_of_the_script(tmp_path):
-    """In a process that is not told to stay offline, as a person's is not."""
+@pytest.mark.parametrize("imported", ["sys", "huggingface_hub.constants"])
+def test_a_hub_out_of_reach_is_one_line_of_the_script(tmp_path, imported):
+    """In a process that is not told to stay offline, as a person's is not, and that may have asked the hub before."""
     environment = os.environ | {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path)}
     del environment["HF_HUB_OFFLINE"]
     command = [
         sys.executable,
         "-c",
-        "import sys; from dl_shared.data.cli import main; sys.exit(main())",
+        f"import sys, {imported}; from dl_shared.data.cli import main; sys.exit(main())",
         "download",
         "imdb",
     ]

@@ -1,7 +1,6 @@
 """Film reviews with a label: Kaggle's CSV, the original folders of IMDb, and the hub's Parquet."""
 
 import html
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -100,14 +99,16 @@ def download_reviews() -> Source:
     Raises:
         InputError: if the hub cannot be reached.
     """
+    from datasets import config, load_dataset
+    from datasets.exceptions import DatasetNotFoundError
+    from huggingface_hub import constants
+
     from dl_shared.data.image_hub import answering, hub_endpoint
 
     if not answering([hub_endpoint()]):
-        # Before the first import: offline, `datasets` looks into its cache at once, else it retries for half a minute.
-        os.environ["HF_HUB_OFFLINE"] = "1"
-    from datasets import load_dataset
-    from datasets.exceptions import DatasetNotFoundError
-
+        # Offline, `datasets` looks into its cache at once, else it retries for half a minute, and says so each time. The
+        # environment is too late to tell: both libraries read it when they were imported.
+        constants.HF_HUB_OFFLINE = config.HF_HUB_OFFLINE = True
     try:
         parts = {name: load_dataset(HUB, split=name) for name in ("train", "test")}
     except (OSError, DatasetNotFoundError) as error:
