@@ -106,8 +106,8 @@ def download_reviews() -> Source:
     from dl_shared.data.image_hub import answering, hub_endpoint
 
     if not answering([hub_endpoint()]):
-        # Offline, `datasets` looks into its cache at once, else it retries for half a minute, and says so each time. The
-        # environment is too late to tell: both libraries read it when they were imported.
+        # Offline, `datasets` looks into its cache at once; else it retries for half a minute, and says so each time.
+        # Both libraries read the environment when they were imported, so that it is too late to tell them there.
         constants.HF_HUB_OFFLINE = config.HF_HUB_OFFLINE = True
     try:
         parts = {name: load_dataset(HUB, split=name) for name in ("train", "test")}
