@@ -17,7 +17,8 @@ from dl_shared.plots.style import figure
 from dl_shared.processes import Follower, start_together
 from dl_shared.progress import progress, say
 from dl_shared.report import write_page
-from dl_shared.runs import Run, find_run, ignore_sigterm, read_config, read_history, read_summary
+from dl_shared.runs import Run, find_run, read_config, read_history, read_summary
+from dl_shared.signals import ignore_sigterm
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
+from dl_shared import signals
 from dl_shared.errors import InputError
 from dl_shared.progress import silence
 from dl_shared.runs import Run, read_summary
@@ -64,7 +65,7 @@ class Follower(Run):
 
     def __exit__(self, kind, error, traceback) -> None:
         self._silence.__exit__(None, None, None)
-        self._put_sigterm_back()
+        signals.put_back(self._replaced)
 
     def log(self, *, step: int, epoch: float | int, split: str, **values: SupportsFloat) -> None: ...
 

@@ -19,7 +19,6 @@ import shlex
 import shutil
 import signal
 import sys
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -27,6 +26,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, SupportsFloat
 
+from dl_shared import signals
 from dl_shared.code_lines import training_code
 from dl_shared.config import Config, from_json
 from dl_shared.errors import InputError
@@ -250,12 +250,11 @@ class Run:
         return run
 
     def __enter__(self) -> "Run":
-        if in_main_thread():  # clusters announce their kill by SIGTERM: end as for Ctrl-C
-            self._previous_sigterm = signal.signal(signal.SIGTERM, _raise_interrupt)
+        self._replaced = signals.replace(signals.raise_interrupt, signal.SIGTERM)
         return self
 
     def __exit__(self, kind, error, traceback) -> None:
-        self._put_sigterm_back()
+        signals.put_back(self._replaced)
         try:
             if isinstance(error, InputError) and self._is_empty():
                 shutil.rmtree(self.path)  # nothing was computed: a wrong option leaves no litter
@@ -269,10 +268,6 @@ class Run:
             # The disk is full, perhaps. The error already on its way tells more, and "running" can be resumed too.
         finally:
             os.close(self._lock)
-
-    def _put_sigterm_back(self) -> None:
-        if in_main_thread() and signal.getsignal(signal.SIGTERM) is not signal.SIG_IGN:  # by `ignore_sigterm`
-            signal.signal(signal.SIGTERM, self._previous_sigterm)
 
     def _record_end(self, error: BaseException | None) -> None:
         status: Status = "finished"
@@ -307,9 +302,6 @@ class Run:
 
         A training loop looks at `stop_requested` after each step, writes its checkpoint and calls `interrupt`.
         """
-        if not in_main_thread():
-            yield
-            return
 
         def request(signum, frame) -> None:
             if self.stop_requested:
@@ -317,13 +309,11 @@ class Run:
             self.stop_requested = True
             say("stopping at the next checkpoint; Ctrl-C again stops at once")
 
-        previous = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
+        replaced = signals.replace(request, signal.SIGINT, signal.SIGTERM)
         try:
             yield
         finally:
-            for number, handler in previous.items():
-                if signal.getsignal(number) is request:
-                    signal.signal(number, handler)
+            signals.put_back(replaced)
 
     def interrupt(self) -> None:
         """End the run as interrupted; call it once the checkpoint is on disk.
@@ -412,20 +402,3 @@ def _lock(path: Path) -> int:
         os.close(descriptor)
         raise InputError(f"{path} is in use by another process") from None
     return descriptor
-
-
-def in_main_thread() -> bool:
-    return threading.current_thread() is threading.main_thread()
-
-
-def ignore_sigterm() -> None:
-    """From now on SIGTERM does nothing here: this process is ending anyway, and has still to say why.
-
-    Where a process dies, its launcher ends the others by SIGTERM, soon after they have noticed.
-    """
-    if in_main_thread():
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-
-
-def _raise_interrupt(signum, frame) -> None:
-    raise KeyboardInterrupt

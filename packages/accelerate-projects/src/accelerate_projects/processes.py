@@ -12,7 +12,8 @@ from accelerate.utils import DataLoaderConfiguration, KwargsHandler, broadcast_o
 from accelerate_projects.config import AccelerateConfig
 from dl_shared.errors import InputError, LostWorkerError
 from dl_shared.processes import start_together
-from dl_shared.runs import Run, ignore_sigterm
+from dl_shared.runs import Run
+from dl_shared.signals import ignore_sigterm
 
 # What gloo, NCCL and the store through which processes meet say when a process is gone.
 LOST = ("Connection closed by peer", "Connection reset by peer", "NCCL", "Broken pipe", "Socket Timeout")
