@@ -4,6 +4,7 @@ import json
 import re
 import signal
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -72,6 +73,24 @@ def test_options_that_no_run_can_have_been_given_are_refused_by_name(tmp_path, n
     write_json(run.path / "config.json", {**read_json(run.path / "config.json"), name: value})
     with pytest.raises(InputError, match=re.escape(f"config.json cannot be used: {said}")):
         read_config(run.path, Config)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfigWithFolder(Config):
+    folder: str = "."
+
+    def __post_init__(self):
+        super().__post_init__()
+        Path(self.folder).stat()
+
+
+def test_a_path_too_long_to_look_up_is_no_option_of_a_run(tmp_path):
+    options = asdict(ConfigWithFolder())
+    write_json(tmp_path / "config.json", options)
+    assert read_config(tmp_path, ConfigWithFolder).folder == "."
+    write_json(tmp_path / "config.json", options | {"folder": "long" * 100})
+    with pytest.raises(InputError, match="cannot be used: .*File name too long"):
+        read_config(tmp_path, ConfigWithFolder)
 
 
 def test_a_number_that_no_computer_counts_with_is_damage(tmp_path):

@@ -103,7 +103,7 @@ def read_config(path: Path, config_type: type[Config]) -> Config:
     values = read_json(path / "config.json")
     try:
         return from_json(config_type, values)
-    except (OverflowError, ValueError) as error:
+    except (OSError, OverflowError, ValueError) as error:  # OSError: of a path in it, such as one too long to look up
         raise InputError(f"{path / 'config.json'} cannot be used: {error}") from None
 
 
