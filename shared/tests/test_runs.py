@@ -89,7 +89,7 @@ def test_a_path_too_long_to_look_up_is_no_option_of_a_run(tmp_path):
     write_json(tmp_path / "config.json", options)
     assert read_config(tmp_path, ConfigWithFolder).folder == "."
     write_json(tmp_path / "config.json", options | {"folder": "long" * 100})
-    with pytest.raises(InputError, match="cannot be used: .*File name too long"):
+    with pytest.raises(InputError, match=r"cannot be used: .*File name too long"):
         read_config(tmp_path, ConfigWithFolder)
 
 
